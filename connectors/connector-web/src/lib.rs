@@ -1,0 +1,1 @@
+//! Browser rooms hosted by Sameroom itself.

@@ -1,0 +1,1 @@
+//! The relay's decisions as a state machine without I/O.

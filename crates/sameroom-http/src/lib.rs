@@ -1,0 +1,1 @@
+//! Outbound HTTP with time-outs, body caps and address rules.

@@ -1,0 +1,1 @@
+//! The log trait, its contract suite and the embedded segment log.

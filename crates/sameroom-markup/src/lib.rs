@@ -1,0 +1,1 @@
+//! Operations on the rich-text tree: dialects, splitting, sanitising.

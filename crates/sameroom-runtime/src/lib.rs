@@ -1,0 +1,1 @@
+//! Drives engine, log, store and sessions with tokio.

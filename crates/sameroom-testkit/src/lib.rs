@@ -1,0 +1,1 @@
+//! In-memory platforms, simulated disk and clock, fault driver, real-server launchers.

@@ -1,0 +1,1 @@
+//! HTTP surface: pages, API, health, metrics and the connectors' routes.

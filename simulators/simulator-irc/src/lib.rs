@@ -1,0 +1,1 @@
+//! A small IRC server for demos and tests.
