@@ -209,7 +209,7 @@ pub enum Query {
 }
 
 /// Everything the store knows of one message.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredMessage {
     /// The message.
     pub message: MessageRow,
