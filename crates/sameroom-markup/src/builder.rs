@@ -1,0 +1,1 @@
+//! Assembles a tree from what parsers find, in order.

@@ -1,0 +1,1 @@
+//! A table as the code block that shows it.

@@ -1,0 +1,4 @@
+//! Tests of the markup crate's public functions.
+
+mod plain;
+mod split;
