@@ -61,6 +61,9 @@ impl Outbox {
     /// Queues a line; `false` if the queue is full.
     pub(crate) fn push(&self, line: Vec<u8>) -> bool {
         let length = line.len();
+        if self.cut.is_cancelled() {
+            return true;
+        }
         if self.waiting.load(Ordering::Acquire) + length > self.waiting_max {
             return false;
         }

@@ -132,6 +132,7 @@ impl State {
             "PING" => self.ping(id, message),
             "PONG" => {}
             "QUIT" => self.quit_command(id, message),
+            old @ ("CAP" | "AUTHENTICATE") => self.reply(id, "421", &[old], "Unknown command"),
             _ if !registered => self.reply(id, "451", &[], "You have not registered"),
             "JOIN" => self.join(id, message),
             "PART" => self.part(id, message),

@@ -52,9 +52,11 @@ pub(crate) async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAd
     let (reader, writer) = stream.into_split();
     let mut writing = pin!(write(writer, lines, &waiting));
     // Every branch may be dropped half-way: nothing read matters once one of them has ended.
+    // In this order, so that nothing is written to a connection that was to be cut.
     let (reason, drain) = tokio::select! {
-        () = stop.cancelled() => ("Server is stopping".to_owned(), true),
+        biased;
         () = cut.cancelled() => ("Connection reset by peer".to_owned(), false),
+        () = stop.cancelled() => ("Server is stopping".to_owned(), true),
         reason = read(&shared, id, reader) => (reason, true),
         ended = &mut writing => match ended {
             Ok(()) => ("Connection closed".to_owned(), false),

@@ -3,8 +3,10 @@
 use crate::{capability::Capability, client::ClientId, message::Message, state::State};
 use std::collections::BTreeSet;
 
-/// Room for names on one `CAP` line, in bytes.
-const NAMES_LINE_MAX: usize = 400;
+/// Room for names on one `CAP` line, in bytes: little, so that clients meet answers of several lines.
+const NAMES_LINE_MAX: usize = 200;
+/// The same for clients that do not know answers of several lines.
+const NAMES_ONLY_LINE_MAX: usize = 440;
 /// The version of the protocol that shows values and may span lines.
 const WITH_VALUES: u32 = 302;
 
@@ -72,10 +74,12 @@ impl State {
     }
 
     fn cap_lines(&mut self, id: ClientId, subcommand: &str, names: Vec<String>) {
+        let several = self.client(id).is_some_and(|client| client.cap_version >= WITH_VALUES);
+        let max = if several { NAMES_LINE_MAX } else { NAMES_ONLY_LINE_MAX };
         let mut lines = vec![String::new()];
         for name in names {
             match lines.last_mut() {
-                Some(line) if line.len() + name.len() < NAMES_LINE_MAX => {
+                Some(line) if line.len() + name.len() < max => {
                     if !line.is_empty() {
                         line.push(' ');
                     }

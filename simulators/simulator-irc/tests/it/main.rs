@@ -1,7 +1,16 @@
 //! A raw TCP client against the server, feature by feature.
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
+mod accounts;
+mod capabilities;
 mod client;
+mod history;
+mod limits;
+mod people;
 mod registration;
+mod rooms;
+mod speaking;
+mod trouble;
 
 use simulator_irc::{Options, Server};
 
@@ -22,6 +31,6 @@ fn untagged(line: &str) -> &str {
 }
 
 /// Whether some line holds this text.
-fn any(lines: &[String], text: &str) -> bool {
+fn has(lines: &[String], text: &str) -> bool {
     lines.iter().any(|line| line.contains(text))
 }
