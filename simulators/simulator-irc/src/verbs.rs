@@ -98,7 +98,7 @@ impl User {
     /// Sends a notice to the room. Refusals are silent (RFC 1459, section 4.4.2).
     ///
     /// # Errors
-    /// Never for notices.
+    /// If they have left the server.
     pub fn notices(&self, text: &str) -> Done {
         self.act(Message::from_client("NOTICE").arg(&self.room).text(text))
     }
@@ -188,7 +188,7 @@ impl User {
     /// Goes away, or comes back with `None`.
     ///
     /// # Errors
-    /// Never so far.
+    /// If they have left the server.
     pub fn goes_away(&self, reason: Option<&str>) -> Done {
         let line = Message::from_client("AWAY");
         self.act(match reason {
