@@ -1,1 +1,29 @@
-//! The relay's decisions as a state machine without I/O.
+//! The relay's decisions as a state machine: `step(now, input) -> effects`.
+//!
+//! No I/O, async, clock, chance or task in it, and no platform's name. Its lasting state is a fold
+//! over log records: [`Engine::replay`] and every live step go through the same `apply`. What is
+//! volatile (which sessions are connected, what is in flight, timers) starts empty and is learnt again.
+
+mod accounts;
+mod apply;
+mod bounce;
+mod commands;
+mod compose;
+mod engine;
+pub mod figures;
+mod ingest;
+mod input;
+mod lane;
+mod messages;
+mod network;
+mod notices;
+mod operator;
+mod policy;
+mod pump;
+pub mod record;
+mod refer;
+mod snapshot;
+mod tubes;
+
+pub use engine::{Engine, Setup};
+pub use input::{AccountView, DeliveryView, Dialects, Effect, Input, Reply, Request, RoomView, TubeView};
