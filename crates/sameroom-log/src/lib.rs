@@ -7,12 +7,15 @@
 //! | module | is |
 //! |---|---|
 //! | [`record`], [`log`], [`error`] | the contract |
+//! | [`disk`], [`sim`] | what a log on disk needs, as a real folder and as a simulated one with faults |
 //! | [`memory`] | the reference implementation, for tests and the fault simulator |
 
+pub mod disk;
 pub mod error;
 pub mod log;
 pub mod memory;
 pub mod record;
+pub mod sim;
 
 pub use error::LogError;
 pub use log::{Flusher, Log};
