@@ -9,6 +9,9 @@ pub use real::{RealDisk, RealFile, RealLock};
 
 use std::{fmt, io, path::PathBuf};
 
+/// What a disk writes as a whole, or tears when the power goes: no record of ours that must be whole straddles two.
+pub const SECTOR_BYTES: usize = 512;
+
 /// What was being done to the disk when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiskAction {

@@ -8,8 +8,8 @@ use crate::{KeyId, LogError, NewRecord, Record, Seq};
 pub trait Log: Send {
     /// Appends a batch. When it returns, the batch is *written*: it survives the death of this process, in order and whole.
     ///
-    /// After an error nothing of the batch is in the log and the same batch may be tried again. A prefix of it may come
-    /// back all the same if the machine loses power, or the process dies, before the next append.
+    /// After an error nothing of the batch is in the log and the same batch may be tried again. Some of its first records may be
+    /// there all the same after a crash, behind all that is safe, until a later batch was appended and flushed.
     ///
     /// # Errors
     /// [`LogError::Full`] while there is no room; [`LogError::OutOfOrder`] and [`LogError::TooLarge`] for what the caller got wrong;

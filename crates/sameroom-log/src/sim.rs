@@ -3,7 +3,7 @@
 //! Per file there is a *written* image, which everybody reads, and a *durable* one plus the list of writes since the last
 //! flush. The names have the same two images. [`SimDisk::kill`] is the death of the process: the written image stays.
 //! [`SimDisk::power_loss`] goes back to the durable images plus a random part of the rest: of each unflushed write each sector of
-//! [`SECTOR_BYTES`] is kept, lost or torn (its beginning new, its end old), lengths and names each come or do not.
+//! [`SECTOR_BYTES`](crate::disk::SECTOR_BYTES) is kept, lost or torn (its beginning new, its end old), lengths and names each come or do not.
 //! A flushed file whose name was not flushed may be gone, as the file-system standard allows.
 
 mod faults;
@@ -23,9 +23,6 @@ use sameroom_seal::Entropy;
 use crate::disk::{Disk, DiskAction, DiskError};
 use faults::Faults;
 use folder::Folder;
-
-/// What a disk writes as a whole or tears.
-pub const SECTOR_BYTES: usize = 512;
 
 /// A simulated disk. Clones are the same disk.
 #[derive(Debug, Clone, Default)]

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io};
 
 use sameroom_seal::Entropy;
 
-use super::SECTOR_BYTES;
+use crate::disk::SECTOR_BYTES;
 
 /// Names and files, written and durable.
 #[derive(Debug, Default)]
