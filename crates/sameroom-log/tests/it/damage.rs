@@ -2,7 +2,7 @@
 
 use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use sameroom_log::{
-    InstallationId, Log, LogError, LogOptions, Record, SegmentLog, Seq,
+    InstallationId, Log, LogError, LogOptions, NewRecord, Record, SegmentLog, Seq,
     disk::{Disk, DiskFile as _, RealDisk},
     sim::SimDisk,
 };
@@ -46,9 +46,51 @@ fn a_torn_tail_is_cut_and_reported() {
     let cut = recovery.cut.unwrap();
     assert!(cut.bytes > 20 && cut.path.ends_with(&name));
     assert_eq!((recovery.orphan_keys, log.live_keys().len()), (1, 6));
+    let keys = disk.content("keys").unwrap();
+    assert!(keys[1024 + 6 * 128..].iter().all(|byte| *byte == 0), "the lost record's key is gone");
     assert_filled(&mut log, 6);
     append(&mut log, 7).unwrap();
     assert_filled(&mut log, 7);
+}
+
+#[test]
+fn a_record_left_over_from_before_does_not_follow_another() {
+    let plain = |log: &mut SegmentLog<SimDisk>, seq, meta| {
+        log.append(&[NewRecord { seq: Seq(seq), meta, body: None }]).unwrap();
+    };
+    let disk = flushed(2);
+    let mut log = open(&disk);
+    let name = segments(&disk).pop().unwrap();
+    let end = disk.content(&name).unwrap().len();
+    plain(&mut log, 3, b"old");
+    plain(&mut log, 4, b"old");
+    let old = disk.content(&name).unwrap();
+    disk.damage(&name, Some(old[..end].to_vec()));
+    drop(log);
+    let mut log = open(&disk);
+    plain(&mut log, 3, b"new");
+    drop(log);
+    let mut spliced = disk.content(&name).unwrap();
+    let stale = &old[spliced.len()..];
+    assert!(!stale.is_empty());
+    spliced.extend_from_slice(stale);
+    disk.damage(&name, Some(spliced));
+    let (log, recovery) = try_open(&disk).unwrap();
+    assert_eq!(log.next(), Seq(4));
+    assert_eq!(recovery.cut.unwrap().bytes, stale.len() as u64);
+}
+
+#[test]
+fn a_torn_slot_is_zeroed_and_its_body_gone() {
+    let disk = flushed(5);
+    let mut keys = disk.content("keys").unwrap();
+    let slot = 1024 + 2 * 128..1024 + 3 * 128;
+    keys[slot.clone()][..30].fill(0);
+    disk.damage("keys", Some(keys));
+    let (mut log, recovery) = try_open(&disk).unwrap();
+    assert_eq!((recovery.torn_slots, log.body(Seq(3)).unwrap()), (1, None));
+    assert_eq!(log.body(Seq(4)).unwrap(), Some(text(4)));
+    assert!(disk.content("keys").unwrap()[slot].iter().all(|byte| *byte == 0), "no part of the key is left");
 }
 
 #[test]
