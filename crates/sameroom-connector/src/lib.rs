@@ -9,7 +9,9 @@ mod http;
 mod kit;
 mod link;
 
-pub use connector::{Connector, Session, SettingsError, Settings};
+pub use connector::{Connector, Session, Settings, SettingsError};
 pub use http::{HttpBody, HttpHandler, HttpRequest, HttpResponse, Mount, ResponseBody};
 pub use kit::{Backoff, Clock, Kit, Spool, SpoolError, SpoolReader, SpoolWriter, Vault, VaultError};
-pub use link::{Command, FetchError, LinkClosed, Report, Resume, RoomFailure, RoomReport, RuntimeEnd, SessionLink};
+pub use link::{
+    Command, FetchError, LinkClosed, Report, Resume, RoomFailure, RoomReport, RuntimeEnd, SessionLink,
+};

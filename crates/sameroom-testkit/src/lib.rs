@@ -1,1 +1,3 @@
 //! In-memory platforms, simulated disk and clock, fault driver, real-server launchers.
+
+pub mod faults;
