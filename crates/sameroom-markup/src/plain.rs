@@ -19,7 +19,7 @@ impl Dialect for Plain {
 
     fn parse(&self, source: &str) -> Text {
         let source = bounded(source).replace("\r\n", "\n").replace('\r', "\n");
-        links::find(sanitise(Text::plain(&unguard(&source))))
+        links::finish(Text::plain(&unguard(&source)))
     }
 
     fn render(&self, text: &Text) -> String {

@@ -1,4 +1,12 @@
 //! Tests of the markup crate's public functions.
 
+mod html;
+mod irc;
+mod markdown;
 mod plain;
+mod properties;
 mod split;
+mod split_properties;
+mod styling;
+mod trees;
+mod xhtml_im;
