@@ -6,7 +6,7 @@ use sameroom_types::text::{Block, Inline, Text};
 
 use crate::links;
 use crate::runs::{Leaf, Run, Style, push_run, to_inlines};
-use crate::sanitise::{MAX_BLOCK_DEPTH, sanitise};
+use crate::sanitise::MAX_BLOCK_DEPTH;
 
 /// A block that holds blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +42,9 @@ impl Frame {
 struct OpenLink {
     url: String,
     style: Style,
-    /// The first run inside it.
-    first: usize,
+    label: Vec<Run>,
+    /// Whether an earlier paragraph shows a part of the label.
+    continued: bool,
 }
 
 /// The tree so far.
@@ -105,7 +106,8 @@ impl Builder {
 
     fn leaf(&mut self, leaf: Leaf) {
         let style = self.style();
-        push_run(&mut self.runs, style, leaf);
+        let runs = self.link.as_mut().map_or(&mut self.runs, |link| &mut link.label);
+        push_run(runs, style, leaf);
     }
 
     pub(crate) fn text(&mut self, text: &str) {
@@ -127,7 +129,9 @@ impl Builder {
 
     /// Whether a blank here would begin a line or follow another blank.
     pub(crate) fn is_after_blank(&self) -> bool {
-        match self.runs.last() {
+        let runs =
+            self.link.as_ref().filter(|link| !link.label.is_empty()).map_or(&self.runs, |link| &link.label);
+        match runs.last() {
             None | Some(Run { leaf: Leaf::Break, .. }) => true,
             Some(Run { leaf: Leaf::Text(text) | Leaf::Code(text), .. }) => text.ends_with(' '),
             Some(_) => false,
@@ -136,33 +140,38 @@ impl Builder {
 
     pub(crate) fn open_link(&mut self, url: String) {
         if self.link.is_none() {
-            self.link = Some(OpenLink { url, style: self.style(), first: self.runs.len() });
+            self.link = Some(OpenLink { url, style: self.style(), label: Vec::new(), continued: false });
         }
     }
 
     /// Ends the link; `make` turns its address and label into what stands in the text.
     pub(crate) fn close_link(&mut self, make: impl Fn(String, Vec<Inline>) -> Inline) {
         let Some(link) = self.link.take() else { return };
-        self.collect_link(&link, make);
+        self.collect_link(link, make);
     }
 
-    fn collect_link(&mut self, link: &OpenLink, make: impl Fn(String, Vec<Inline>) -> Inline) {
-        let mut label = self.runs.split_off(link.first.min(self.runs.len()));
+    fn collect_link(&mut self, link: OpenLink, make: impl Fn(String, Vec<Inline>) -> Inline) {
+        let mut label = link.label;
+        if link.continued && label.iter().all(Run::is_blank) {
+            return;
+        }
         for run in &mut label {
             run.style = run.style.without(link.style);
         }
-        let inline = make(link.url.clone(), to_inlines(label));
+        let inline = make(link.url, to_inlines(label));
         push_run(&mut self.runs, link.style, Leaf::Whole(inline));
     }
 
-    /// Ends the paragraph.
+    /// Ends the paragraph; a link that is still open goes on in the next one.
     pub(crate) fn flush(&mut self) {
-        if let Some(mut link) = self.link.take() {
-            if self.runs.len() > link.first {
-                self.collect_link(&link, |url, label| Inline::Link { url, label });
+        if let Some(link) = self.link.take() {
+            let shown = !link.label.iter().all(Run::is_blank);
+            let continued = link.continued || shown;
+            let rest = OpenLink { url: link.url.clone(), style: link.style, label: Vec::new(), continued };
+            if shown {
+                self.collect_link(link, |url, label| Inline::Link { url, label });
             }
-            link.first = 0;
-            self.link = Some(link);
+            self.link = Some(rest);
         }
         if self.runs.iter().all(Run::is_blank) {
             self.runs.clear();
@@ -229,7 +238,7 @@ impl Builder {
     /// The tree, sanitised, with the addresses in its text as links.
     pub(crate) fn finish(mut self) -> Text {
         if let Some(link) = self.link.take() {
-            self.collect_link(&link, |url, label| Inline::Link { url, label });
+            self.collect_link(link, |url, label| Inline::Link { url, label });
         }
         self.flush();
         while !self.frames.is_empty() {

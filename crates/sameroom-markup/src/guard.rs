@@ -45,12 +45,12 @@ pub(crate) fn guard_mass_piece(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// `text` in which no `@name` acts, whoever it names.
+/// `text` in which no `@name` acts, whoever it names, and no mass mention.
 pub(crate) fn guard_names(text: &str) -> Cow<'_, str> {
-    insert(text, |before, sign, rest| {
-        sign == '@'
-            && !rest.starts_with(|c: char| c.is_whitespace() || c == GUARD)
-            && !is_mail_address(before, rest)
+    insert(text, |before, sign, rest| match sign {
+        '@' => !rest.starts_with(|c: char| c.is_whitespace() || c == GUARD) && !is_mail_address(before, rest),
+        '<' => rest.strip_prefix('!').is_some_and(starts_with_mass_word),
+        _ => false,
     })
 }
 

@@ -68,7 +68,7 @@ fn ends_with_word(head: &str, word: &str) -> bool {
 fn address_length(tail: &str) -> usize {
     let is_end = |c: char| {
         c.is_whitespace()
-            || c.is_control()
+            || is_invisible(c)
             || matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^' | '{' | '}')
     };
     let mut address = tail.split(is_end).next().unwrap_or_default();

@@ -33,7 +33,7 @@ fn push_blocks(out: &mut String, blocks: &[Block]) {
                     out.push('"');
                 }
                 out.push('>');
-                push_text(out, code);
+                push_escaped(out, code);
                 out.push_str("</code></pre>");
             }
             Block::Quote(inner) => {
@@ -72,7 +72,7 @@ fn push_inlines(out: &mut String, inlines: &[Inline]) {
             }
             Inline::Code(code) => {
                 out.push_str("<code>");
-                push_text(out, code);
+                push_escaped(out, code);
                 out.push_str("</code>");
                 continue;
             }
