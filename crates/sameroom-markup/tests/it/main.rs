@@ -8,5 +8,6 @@ mod properties;
 mod split;
 mod split_properties;
 mod styling;
+mod table;
 mod trees;
 mod xhtml_im;
