@@ -15,11 +15,11 @@ use crate::sanitise::sanitise;
 const MAX_NUMBER: u64 = 999_999_999;
 
 pub(super) fn render(text: &Text, spoilers: bool) -> String {
-    blocks(&sanitise(text.clone()).blocks, spoilers)
+    blocks(&sanitise(text.clone()).blocks, false, spoilers)
 }
 
 /// Recurses as deep as the tree, which is bounded.
-fn blocks(blocks: &[Block], spoilers: bool) -> String {
+fn blocks(blocks: &[Block], in_item: bool, spoilers: bool) -> String {
     let mut out = String::new();
     let mut previous: Option<&Block> = None;
     // Lists that follow each other take turns with their marks, or they would be one.
@@ -31,7 +31,7 @@ fn blocks(blocks: &[Block], spoilers: bool) -> String {
                 let fence = "`".repeat(longest_run(code).max(2) + 1);
                 format!("{fence}{}\n{code}\n{fence}", language.as_deref().unwrap_or_default())
             }
-            Block::Quote(inner) => prefixed(&self::blocks(inner, spoilers), "> ", "> "),
+            Block::Quote(inner) => prefixed(&self::blocks(inner, false, spoilers), "> ", "> "),
             Block::List { start, items } => {
                 let follows = matches!(previous, Some(Block::List { start: before, .. }) if before.is_some() == start.is_some());
                 other_mark = follows && !other_mark;
@@ -42,7 +42,11 @@ fn blocks(blocks: &[Block], spoilers: bool) -> String {
             continue;
         }
         if !out.is_empty() {
-            out.push_str("\n\n");
+            // Only a list of bullets or one that starts with 1 may follow a paragraph directly.
+            let joined = in_item
+                && matches!(previous, Some(Block::Paragraph(_)))
+                && matches!(block, Block::List { start: None | Some(1), .. });
+            out.push_str(if joined { "\n" } else { "\n\n" });
         }
         out.push_str(&rendered);
         previous = Some(block);
@@ -61,7 +65,7 @@ fn list(start: Option<u64>, items: &[Vec<Block>], other_mark: bool, spoilers: bo
                 format!("{number}{} ", if other_mark { ')' } else { '.' })
             }
         };
-        lines.push(prefixed(&blocks(item, spoilers), &mark, &" ".repeat(mark.len())));
+        lines.push(prefixed(&blocks(item, true, spoilers), &mark, &" ".repeat(mark.len())));
     }
     lines.join("\n")
 }

@@ -1,5 +1,6 @@
 //! Tests of the markup crate's public functions.
 
+mod hostile;
 mod html;
 mod irc;
 mod markdown;
