@@ -74,8 +74,7 @@ fn address_length(tail: &str) -> usize {
     let mut address = tail.split(is_end).next().unwrap_or_default();
     let mut open = address.matches('(').count();
     let mut close = address.matches(')').count();
-    loop {
-        let Some(last) = address.chars().next_back() else { break };
+    while let Some(last) = address.chars().next_back() {
         let trailing = match last {
             '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*' | '_' | '~' | ']' | '[' => true,
             ')' => close > open,

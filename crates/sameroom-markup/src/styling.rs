@@ -62,11 +62,9 @@ fn parse_blocks(builder: &mut Builder, lines: &[&str], depth: usize) {
         } else {
             parse_line(builder, line);
             at += 1;
-            let goes_on = lines.get(at).is_some_and(|next| {
-                !next.trim().is_empty()
-                    && !next.starts_with("```")
-                    && !(next.starts_with('>') && depth < MAX_BLOCK_DEPTH)
-            });
+            let starts_block =
+                |next: &str| next.starts_with("```") || (next.starts_with('>') && depth < MAX_BLOCK_DEPTH);
+            let goes_on = lines.get(at).is_some_and(|next| !next.trim().is_empty() && !starts_block(next));
             if goes_on && !line.trim().is_empty() {
                 builder.line_break();
             } else {

@@ -64,9 +64,8 @@ fn is_reference(rest: &str) -> bool {
 /// An address in which no character can end the link or be a mark.
 pub(super) fn escaped_url(url: &str) -> String {
     let mut out = String::with_capacity(url.len());
-    let mut chars = url.chars();
     let mut after_and = false;
-    while let Some(c) = chars.next() {
+    for c in url.chars() {
         match c {
             '(' | ')' | '<' | '>' | '"' | '\\' | '`' | '|' => out.push_str(&format!("%{:02X}", u32::from(c))),
             ';' if after_and => out.push_str("%3B"),

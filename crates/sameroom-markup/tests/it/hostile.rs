@@ -7,8 +7,8 @@ use sameroom_types::text::{Block, Inline, Text};
 use crate::trees::{dialects, text};
 
 /// The length of each source in bytes: large for parsers, smaller where everything is rendered many times.
-const SIZE: usize = 100_000;
-const SPLIT_SIZE: usize = 20_000;
+const SIZE: usize = 50_000;
+const SPLIT_SIZE: usize = 10_000;
 
 const PATTERNS: [&str; 36] = [
     "a",
@@ -54,11 +54,8 @@ fn parsers_and_renderers_end() {
     for pattern in PATTERNS {
         let source = pattern.repeat(SIZE / pattern.len());
         for dialect in dialects() {
-            let started = std::time::Instant::now();
             let tree = dialect.parse(&source);
-            let parsed = started.elapsed();
             let rendered = dialect.render(&tree);
-            println!("{pattern:?} {} parse {parsed:?} all {:?}", dialect.name(), started.elapsed());
             assert!(
                 rendered.len() < 40 * SIZE,
                 "{} makes {} bytes of {pattern:?}",
@@ -79,10 +76,8 @@ fn splitting_ends() {
                 if multiline == (dialect.name() == "irc") {
                     continue;
                 }
-                let started = std::time::Instant::now();
                 let limit = TextLimit { max, unit: TextUnit::Bytes, multiline };
                 let parts = split(&[text("ann: ")], &tree, dialect.as_ref(), limit);
-                println!("{pattern:?} {} {max} {:?}", dialect.name(), started.elapsed());
                 assert!(is_blank(&tree) || !parts.is_empty());
             }
         }

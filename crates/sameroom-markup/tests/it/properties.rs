@@ -28,7 +28,7 @@ fn styled_inlines(
 /// Styles of one level with words without styles between them.
 fn spaced_inlines(styles: &'static [usize]) -> impl Strategy<Value = Vec<Inline>> {
     let piece = prop_oneof![
-        calm_words().prop_map(|words| Inline::Text(words)),
+        calm_words().prop_map(Inline::Text),
         (proptest::sample::select(styles), calm_words())
             .prop_map(|(style, words)| styled(style, vec![Inline::Text(words)])),
         calm_words().prop_map(Inline::Code),

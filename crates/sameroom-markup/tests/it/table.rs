@@ -1,7 +1,5 @@
 //! Shows a source as a tree and in every other dialect, for snapshots.
 
-use std::fmt::Write as _;
-
 use sameroom_markup::Dialect;
 use sameroom_types::text::{Block, Emoji, Inline, Mention, Text};
 
@@ -26,7 +24,7 @@ pub(crate) fn table_of(text: &Text, without: &str) -> String {
             "Markdown { spoilers: true }" => "markdown, spoilers".to_owned(),
             _ => dialect.name().to_owned(),
         };
-        write!(out, "\n{name}{unstyled}: {rendered:?}").unwrap();
+        out.push_str(&format!("\n{name}{unstyled}: {rendered:?}"));
     }
     out
 }
