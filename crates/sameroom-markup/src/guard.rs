@@ -85,7 +85,7 @@ pub(crate) fn push_mention(out: &mut String, mention: &Mention) {
 pub(crate) fn push_mass(out: &mut String, name: &str) {
     out.push('@');
     out.push(GUARD);
-    out.push_str(name);
+    out.push_str(&guard_mass(name));
 }
 
 /// Whether `name` is one of the words that address everybody.

@@ -149,7 +149,7 @@ fn push_pill(out: &mut String, mention: &Mention) {
     };
     if let Some(url) = url {
         push_anchor(out, &url);
-        push_escaped(out, name);
+        push_text(out, name);
         out.push_str("</a>");
     } else {
         push_text(out, &format!("{sign}{name}"));
