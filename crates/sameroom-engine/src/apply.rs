@@ -101,13 +101,13 @@ impl Engine {
         if let Some(lane) = self.lanes.remove(&from) {
             let target = self.lanes.entry(into).or_default();
             for (seq, item) in lane.items {
-                if target.items.contains_key(&seq) {
+                if let std::collections::btree_map::Entry::Vacant(e) = target.items.entry(seq) {
+                    e.insert(item);
+                } else {
                     // Both numbers were to get this event: one copy is sent.
                     if let Some(event) = self.events.get_mut(&seq) {
                         event.left = event.left.saturating_sub(1);
                     }
-                } else {
-                    target.items.insert(seq, item);
                 }
             }
             target.parked.extend(lane.parked);

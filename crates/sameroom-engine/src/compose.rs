@@ -129,9 +129,8 @@ impl Engine {
 
     fn prepare_post(&mut self, id: DeliveryId, target: &Target, message: &Post) -> Prepared {
         // What was changed before it was sent is sent as it now stands.
-        let (content, as_of) = match self.current_content(id, &message.content) {
-            Some(found) => found,
-            None => return Prepared::End(End::Withdrawn),
+        let Some((content, as_of)) = self.current_content(id, &message.content) else {
+            return Prepared::End(End::Withdrawn);
         };
         if self.reference_of(id.event) == Reference::None
             && let Some(reply) = &message.reply

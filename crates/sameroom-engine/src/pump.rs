@@ -447,14 +447,14 @@ impl Engine {
             let spread = u64::try_from(random % 1000).unwrap_or(0);
             doubled / 2 + doubled.mul_f64(0.0005) * u32::try_from(spread).unwrap_or(0)
         };
-        if scope == Wait::Account {
-            if let Some(known) = self.accounts.get_mut(account) {
-                let until = mono + after.unwrap_or_else(|| delay(known.refusals));
-                known.refusals += 1;
-                // A lost connection needs no clock: the lanes go on when the rooms are back.
-                if connected || after.is_some() {
-                    known.blocked_until = known.blocked_until.max(Some(until));
-                }
+        if scope == Wait::Account
+            && let Some(known) = self.accounts.get_mut(account)
+        {
+            let until = mono + after.unwrap_or_else(|| delay(known.refusals));
+            known.refusals += 1;
+            // A lost connection needs no clock: the lanes go on when the rooms are back.
+            if connected || after.is_some() {
+                known.blocked_until = known.blocked_until.max(Some(until));
             }
         }
         if let Some(lane) = self.lanes.get_mut(&room) {

@@ -53,11 +53,11 @@ pub(crate) fn read(text: &str) -> Option<(u32, u32)> {
 /// Judges a finished run. `reach[a]` are the rooms that hear room `a`.
 pub(crate) fn judge(platforms: &[Platform], reach: &[Vec<usize>], verdict: &mut Verdict) {
     for (origin, from) in platforms.iter().enumerate() {
-        for target in 0..platforms.len() {
+        for (target, to) in platforms.iter().enumerate() {
             if target == origin {
                 judge_loops(from, origin, verdict);
             } else if reach[origin].contains(&target) {
-                judge_pair(from, &platforms[target], origin, target, verdict);
+                judge_pair(from, to, origin, target, verdict);
             }
         }
     }

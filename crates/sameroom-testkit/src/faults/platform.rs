@@ -17,7 +17,6 @@ pub(crate) struct Entry {
     pub(crate) text: String,
     pub(crate) deleted: bool,
     pub(crate) is_ours: bool,
-    pub(crate) key: Option<DeliveryKey>,
 }
 
 /// What persons did, in order: what history shows.
@@ -79,16 +78,16 @@ impl Platform {
         }
     }
 
-    fn push(&mut self, text: String, number: Option<u32>, key: Option<DeliveryKey>) -> u64 {
+    fn push(&mut self, text: String, number: Option<u32>) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         let is_ours = number.is_none();
-        self.entries.push(Entry { id, number, text, deleted: false, is_ours, key });
+        self.entries.push(Entry { id, number, text, deleted: false, is_ours });
         id
     }
 
     pub(crate) fn person_posts(&mut self, number: u32) {
-        let id = self.push(format!("m{number} v0"), Some(number), None);
+        let id = self.push(format!("m{number} v0"), Some(number));
         self.acts.push(Act::Posted { id });
     }
 
@@ -123,7 +122,7 @@ impl Platform {
                 {
                     return done(*id);
                 }
-                let id = self.push(post.text.text.clone(), None, Some(request.key.clone()));
+                let id = self.push(post.text.text.clone(), None);
                 self.keys.insert(request.key.clone(), id);
                 done(id)
             }

@@ -392,20 +392,21 @@ impl World {
         if !platform.connected || self.engine.is_none() {
             return;
         }
-        let connection = platform.connection;
-        while platform.heard < platform.acts.len() {
-            let act = platform.heard;
-            platform.heard += 1;
-            let at = platform.inbound_free.max(now + delay) + Duration::from_micros(1);
-            platform.inbound_free = at;
-            self.schedule_at(at, Happening::Report { room, connection, act, history: false });
-            // Some platforms tell the same twice.
-            if self.rng.one_in(20) {
-                let at = at + Duration::from_millis(self.rng.below(50));
-                self.schedule_at(at, Happening::Report { room, connection, act, history: false });
-            }
-            return self.hear(room);
+        if platform.heard >= platform.acts.len() {
+            return;
         }
+        let connection = platform.connection;
+        let act = platform.heard;
+        platform.heard += 1;
+        let at = platform.inbound_free.max(now + delay) + Duration::from_micros(1);
+        platform.inbound_free = at;
+        self.schedule_at(at, Happening::Report { room, connection, act, history: false });
+        // Some platforms tell the same twice.
+        if self.rng.one_in(20) {
+            let at = at + Duration::from_millis(self.rng.below(50));
+            self.schedule_at(at, Happening::Report { room, connection, act, history: false });
+        }
+        self.hear(room);
     }
 
     fn report(&mut self, room: usize, connection: u64, act: usize, history: bool) {
