@@ -5,6 +5,7 @@
 //! platform's protocol and decides nothing: what goes where, and when it is tried again, is the engine's.
 
 mod connector;
+pub mod contract;
 mod http;
 mod kit;
 mod link;
