@@ -5,11 +5,14 @@
 //! platform's protocol and decides nothing: what goes where, and when it is tried again, is the engine's.
 
 mod connector;
+pub mod contract;
 mod http;
 mod kit;
 mod link;
 
-pub use connector::{Connector, Session, SettingsError, Settings};
+pub use connector::{Connector, Session, Settings, SettingsError};
 pub use http::{HttpBody, HttpHandler, HttpRequest, HttpResponse, Mount, ResponseBody};
 pub use kit::{Backoff, Clock, Kit, Spool, SpoolError, SpoolReader, SpoolWriter, Vault, VaultError};
-pub use link::{Command, FetchError, LinkClosed, Report, Resume, RoomFailure, RoomReport, RuntimeEnd, SessionLink};
+pub use link::{
+    Command, FetchError, LinkClosed, Report, Resume, RoomFailure, RoomReport, RuntimeEnd, SessionLink,
+};

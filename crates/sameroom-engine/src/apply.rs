@@ -15,8 +15,10 @@ use crate::network::Network;
 use crate::record::{End, EventMeta, Record};
 use crate::snapshot::Piece;
 
+/// How many recent events can be found by the mark of their copies.
+const TOKENS: usize = 50_000;
+
 impl Engine {
-    #[expect(clippy::too_many_lines, reason = "one arm for each record, in the order of their definition")]
     pub(crate) fn apply(&mut self, seq: Seq, record: Record, sealed: Sealed) {
         match record {
             Record::RoomNumbered { room, spec } => self.network.number(room, spec),
@@ -99,13 +101,13 @@ impl Engine {
         if let Some(lane) = self.lanes.remove(&from) {
             let target = self.lanes.entry(into).or_default();
             for (seq, item) in lane.items {
-                if target.items.contains_key(&seq) {
+                if let std::collections::btree_map::Entry::Vacant(e) = target.items.entry(seq) {
+                    e.insert(item);
+                } else {
                     // Both numbers were to get this event: one copy is sent.
                     if let Some(event) = self.events.get_mut(&seq) {
                         event.left = event.left.saturating_sub(1);
                     }
-                } else {
-                    target.items.insert(seq, item);
                 }
             }
             target.parked.extend(lane.parked);
@@ -177,6 +179,13 @@ impl Engine {
             reference = Reference::Known(message);
         } else if matches!(meta.kind, DeliveryKind::Edit | DeliveryKind::Delete | DeliveryKind::React) {
             reference = Reference::Unknown;
+        }
+        self.tokens.insert(meta.token, seq);
+        self.token_order.push_back(meta.token);
+        if self.token_order.len() > TOKENS
+            && let Some(oldest) = self.token_order.pop_front()
+        {
+            self.tokens.remove(&oldest);
         }
         let left = u32::try_from(meta.targets.len()).unwrap_or(u32::MAX);
         let message = meta.message;
@@ -465,6 +474,8 @@ impl Engine {
             };
             self.store(seq, vec![Row::Delivery(row)]);
         }
+        // Whatever stood behind it may go on.
+        self.dirty.insert(id.room);
         let Some(lane) = self.lanes.get_mut(&id.room) else { return };
         match end {
             End::Parked(why) => {

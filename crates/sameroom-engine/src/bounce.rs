@@ -25,11 +25,14 @@ const PATIENCE: u32 = 2;
 /// For how long a bouncing poster's bounces are dropped.
 const CUT: Duration = Duration::from_secs(600);
 
+/// A text that was relayed: when, its author's name, a digest of its last line and that line's length.
+type Relayed = (Duration, String, [u8; 16], usize);
+
 /// What was relayed lately, and who bounced it.
 #[derive(Debug, Default)]
 pub(crate) struct Bounces {
-    /// By the room into which it was relayed: when, the author's name, a digest and length of the text.
-    relayed: BTreeMap<RoomId, VecDeque<(Duration, String, [u8; 16], usize)>>,
+    /// By the room into which it was relayed.
+    relayed: BTreeMap<RoomId, VecDeque<Relayed>>,
     seen: BTreeMap<(RoomId, RemoteUserId), (Duration, u32)>,
 }
 

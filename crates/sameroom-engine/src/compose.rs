@@ -105,6 +105,16 @@ impl Engine {
         if self.lanes.get(&id.room).is_some_and(|lane| lane.items.contains_key(&post)) {
             return Prepared::Wait(None);
         }
+        // An earlier change of it is not confirmed: sent again later, it would undo this one.
+        let unsettled = self.lanes.get(&id.room).is_some_and(|lane| {
+            lane.items.range(..id.event).any(|(seq, item)| {
+                item.attempt.is_some()
+                    && self.events.get(seq).is_some_and(|event| event.meta.message == Some(message_id))
+            })
+        });
+        if unsettled {
+            return Prepared::Wait(None);
+        }
         match (kind, event) {
             (DeliveryKind::Edit, RoomEvent::Edited(edit)) => {
                 let content = edit.content.clone();
@@ -119,9 +129,8 @@ impl Engine {
 
     fn prepare_post(&mut self, id: DeliveryId, target: &Target, message: &Post) -> Prepared {
         // What was changed before it was sent is sent as it now stands.
-        let (content, as_of) = match self.current_content(id, &message.content) {
-            Some(found) => found,
-            None => return Prepared::End(End::Withdrawn),
+        let Some((content, as_of)) = self.current_content(id, &message.content) else {
+            return Prepared::End(End::Withdrawn);
         };
         if self.reference_of(id.event) == Reference::None
             && let Some(reply) = &message.reply

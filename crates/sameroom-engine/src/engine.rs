@@ -88,6 +88,9 @@ pub struct Engine {
     pub(crate) wrong_codes: BTreeMap<RoomId, (Duration, u32)>,
     pub(crate) traces: BTreeMap<MessageId, BTreeMap<RoomId, DeliveryRow>>,
     pub(crate) last_messages: BTreeMap<RoomId, MessageId>,
+    pub(crate) tokens: HashMap<u64, Seq>,
+    pub(crate) token_order: VecDeque<u64>,
+    pub(crate) started: Now,
     pub(crate) next_request: u64,
     pub(crate) next_portal: u64,
     pub(crate) unannounced: BTreeSet<sameroom_types::ids::TubeId>,
@@ -207,6 +210,9 @@ impl Engine {
             wrong_codes: BTreeMap::new(),
             traces: BTreeMap::new(),
             last_messages: BTreeMap::new(),
+            tokens: HashMap::new(),
+            token_order: VecDeque::new(),
+            started: Now::default(),
             next_request: 0,
             next_portal: 1,
             unannounced: BTreeSet::new(),
@@ -264,6 +270,12 @@ impl Engine {
         self.refind_references();
         for event in self.events.values_mut() {
             event.since = now.mono;
+        }
+        self.started = now;
+        for lane in self.lanes.values_mut() {
+            for item in lane.items.values_mut() {
+                item.suspect = true;
+            }
         }
         self.wake(Duration::from_secs(30), Timer::Sweep);
         self.destroy_doomed();
@@ -480,6 +492,14 @@ impl Engine {
             self.out.push(Effect::DestroyKeys(keys));
             self.flush_wanted = true;
         }
+    }
+
+    /// A short name for something, that only its own ids decide.
+    pub(crate) fn token<T: Serialize>(&self, value: &T) -> u64 {
+        let digest = self.digest(value);
+        let mut token = [0; 8];
+        token.copy_from_slice(&digest[..8]);
+        u64::from_be_bytes(token)
     }
 
     /// A keyed digest of what somebody wrote.

@@ -8,8 +8,8 @@ use sameroom_types::event::{
     Role, RoomEvent,
 };
 use sameroom_types::ids::{
-    AccountId, MessageId, NativeIds, RealmId, RemoteMessageId, RemoteUserId, RoomId, RoomKey, RoomSpec, Seq,
-    SpoolId, Ticket,
+    AccountId, DeliveryId, MessageId, NativeIds, RealmId, RemoteMessageId, RemoteUserId, RoomId, RoomKey,
+    RoomSpec, Seq, SpoolId, Ticket,
 };
 use sameroom_types::policy::{FilePolicy, Moderation, Relay};
 use sameroom_types::room::RoomKind;
@@ -195,7 +195,9 @@ impl Engine {
         if let Some(mark) = &post.mark
             && mark.installation == self.setup.installation
         {
-            self.learn_echo(mark.delivery, mark.part, &post.ids);
+            if let Some(event) = self.tokens.get(&mark.token).copied() {
+                self.learn_echo(DeliveryId { event, room }, mark.part, &post.ids);
+            }
             return;
         }
         if self.is_ours(realm, &post.author.id)
@@ -262,6 +264,7 @@ impl Engine {
             message: None,
             role: post.author.role,
             reactions: None,
+            token: self.token(&(self.place(room), &post.ids.primary)),
             digest,
         };
         self.remember_excerpt(&meta, &post.author.name, &text);
@@ -337,6 +340,7 @@ impl Engine {
         }
         let revision = (!edit.revision.is_empty()).then(|| NativeIds::one(edit.revision.to_string()));
         let mut meta = self.change_meta(account, room, targets, DeliveryKind::Edit, &edit.author.id);
+        meta.token = self.token(&(self.place(room), "edit", &edit.message, &edit.revision, digest));
         meta.ids = revision;
         meta.message = known;
         meta.role = edit.author.role;
@@ -378,6 +382,7 @@ impl Engine {
             let nobody = RemoteUserId::from("");
             let by = deletion.by.as_ref().map_or(&nobody, |by| &by.id);
             let mut meta = self.change_meta(account, room, targets, DeliveryKind::Delete, by);
+            meta.token = self.token(&(self.place(room), "delete", native));
             meta.message = known;
             let one = Deletion { messages: vec![native.clone()], ..deletion.clone() };
             let inbound = Inbound { event: RoomEvent::Deleted(one), ..inbound.clone() };
@@ -510,8 +515,14 @@ impl Engine {
             message: None,
             role: Role::Unknown,
             reactions: None,
+            token: self.token(&(self.place(room), kind, self.next_seq)),
             digest: [0; 16],
         }
+    }
+
+    /// A room by what stays the same when numbers are given anew.
+    fn place(&self, room: RoomId) -> Option<&RoomKey> {
+        self.network.room(room).and_then(|known| known.key.as_ref())
     }
 
     fn take_cursor(&mut self, room: RoomId) -> Option<sameroom_types::ids::Cursor> {
@@ -521,11 +532,21 @@ impl Engine {
     /// Appends an event and puts its deliveries into their lanes.
     pub(crate) fn accept(&mut self, meta: EventMeta, body: EventBody) -> Seq {
         let targets = meta.targets.clone();
+        // What catch-up finds may have been accepted and sent before, and a power loss took the record of it.
+        let suspect = match &body {
+            EventBody::Inbound(inbound) => {
+                inbound.history && inbound.at.is_none_or(|at| at <= self.started.wall)
+            }
+            EventBody::Notice(_) => false,
+        };
         if meta.kind != DeliveryKind::Notice {
             self.figures.accounts.entry(meta.account.clone()).or_default().accepted += 1;
         }
         let seq = self.commit(Record::Event(meta), None, Sealed::Event(Arc::new(body)));
         for target in targets {
+            if suspect && let Some(item) = self.delivery_mut(DeliveryId { event: seq, room: target }) {
+                item.suspect = true;
+            }
             if self.usable_account(target).is_none() {
                 self.note_usability(target);
             }
@@ -596,7 +617,7 @@ impl Engine {
     }
 
     /// A send of ours came back as an event: its ids are now known.
-    fn learn_echo(&mut self, delivery: sameroom_types::ids::DeliveryId, part: u32, ids: &NativeIds) {
+    fn learn_echo(&mut self, delivery: DeliveryId, part: u32, ids: &NativeIds) {
         let known = ids.iter().all(|id| self.messages.find(delivery.room, id).is_some());
         if known {
             return;

@@ -15,6 +15,8 @@ pub(crate) struct Delivery {
     pub(crate) attempts: u32,
     pub(crate) repeats: u32,
     pub(crate) late: bool,
+    /// A send of it may have happened of which a power loss left no record.
+    pub(crate) suspect: bool,
 }
 
 /// A delivery whose parts are frozen.
@@ -74,7 +76,7 @@ pub(crate) struct Lane {
 
 impl Delivery {
     pub(crate) fn new() -> Self {
-        Self { attempt: None, attempts: 0, repeats: 0, late: false }
+        Self { attempt: None, attempts: 0, repeats: 0, late: false, suspect: false }
     }
 }
 

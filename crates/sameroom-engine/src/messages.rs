@@ -316,6 +316,7 @@ impl Messages {
 }
 
 /// A row for a message just accepted.
+#[expect(clippy::too_many_arguments, reason = "the columns of one row")]
 pub(crate) fn message_row(
     message: MessageId,
     room: RoomId,

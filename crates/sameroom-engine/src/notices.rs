@@ -53,6 +53,7 @@ impl Engine {
             message: None,
             role: Role::Unknown,
             reactions: None,
+            token: self.token(&("notice", self.next_seq)),
             digest: [0; 16],
         };
         self.accept(meta, EventBody::Notice(text));

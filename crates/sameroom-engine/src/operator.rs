@@ -188,3 +188,24 @@ impl Engine {
         figures
     }
 }
+
+impl Engine {
+    /// The lanes that hold something, for people who look for a fault.
+    #[must_use]
+    pub fn describe_lanes(&self) -> String {
+        let mut out = String::new();
+        for (room, lane) in &self.lanes {
+            for (seq, item) in lane.items.iter().take(3) {
+                let event = self.events.get(seq);
+                let kind = event.map(|event| (event.meta.kind, event.reference));
+                let parts = item.attempt.as_ref().map(|attempt| &attempt.parts);
+                out.push_str(&format!(
+                    "lane {room} (blocked {:?}, usable {}): {seq} {kind:?} {parts:?}\n",
+                    lane.blocked_until,
+                    self.usable_account(*room).is_some()
+                ));
+            }
+        }
+        out
+    }
+}

@@ -7,12 +7,13 @@ use sameroom_types::capabilities::Once;
 use sameroom_types::ids::{AccountId, DeliveryId, Mark, NativeIds, RoomId, Seq, SpoolId};
 use sameroom_types::room::Health;
 use sameroom_types::rows::{DeliveryKind, ParkReason, SkipReason};
+use sameroom_types::time::Timestamp;
 
 use crate::compose::Prepared;
 use crate::engine::{Engine, FileState, Sealed, Timer};
 use crate::input::Effect;
 use crate::lane::Part;
-use crate::record::{End, Record};
+use crate::record::{End, EventBody, Record};
 
 /// How long a lane waits for a file before it names it instead.
 pub(crate) const FILE_PATIENCE: Duration = Duration::from_secs(60);
@@ -168,7 +169,7 @@ impl Engine {
         let delivery = DeliveryId { event: seq, room };
         let mono = self.now.mono;
         let age = self.events.get(&seq).map(|event| mono.saturating_sub(event.since));
-        let since = self.events.get(&seq).map(|event| event.meta.at).unwrap_or_default();
+        let since = self.events.get(&seq).map(first_tried).unwrap_or_default();
         let Some(item) = self.delivery_mut(delivery) else { return false };
         let Some(attempt) = &mut item.attempt else { return false };
         let account = attempt.account.clone();
@@ -230,13 +231,18 @@ impl Engine {
                 let Some(view) = self.views.get(&(room, account.clone())) else { return false };
                 let remote = view.remote.clone();
                 let installation = self.setup.installation.clone();
+                let (token, is_post) = self
+                    .events
+                    .get(&seq)
+                    .map_or((0, false), |event| (event.meta.token, event.meta.kind == DeliveryKind::Post));
+                let once = view.capabilities.once;
                 let frozen: Vec<SendRequest> = (0..)
                     .zip(actions)
                     .map(|(part, action)| SendRequest {
                         delivery,
                         part,
                         room: remote.clone(),
-                        key: Mark::key(&installation, delivery, part),
+                        key: Mark::key(&installation, token, room, part),
                         action,
                     })
                     .collect();
@@ -254,7 +260,18 @@ impl Engine {
                 if let Some(attempt) = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut()) {
                     attempt.parts.fill(Part::Todo);
                 }
-                self.launch_window(room, seq, written);
+                // It may be there already, sent by an attempt whose record is gone. With a key it is
+                // simply sent again; with a history that is asked first.
+                let suspect = self.delivery_mut(delivery).is_some_and(|item| item.suspect);
+                if suspect && is_post && once.key.is_none() && once.history.is_some() {
+                    let not_before = self.started.mono;
+                    if let Some(attempt) = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut())
+                    {
+                        attempt.parts.fill(Part::Unsure { not_before });
+                    }
+                } else {
+                    self.launch_window(room, seq, written);
+                }
                 true
             }
         }
@@ -430,14 +447,14 @@ impl Engine {
             let spread = u64::try_from(random % 1000).unwrap_or(0);
             doubled / 2 + doubled.mul_f64(0.0005) * u32::try_from(spread).unwrap_or(0)
         };
-        if scope == Wait::Account {
-            if let Some(known) = self.accounts.get_mut(account) {
-                let until = mono + after.unwrap_or_else(|| delay(known.refusals));
-                known.refusals += 1;
-                // A lost connection needs no clock: the lanes go on when the rooms are back.
-                if connected || after.is_some() {
-                    known.blocked_until = known.blocked_until.max(Some(until));
-                }
+        if scope == Wait::Account
+            && let Some(known) = self.accounts.get_mut(account)
+        {
+            let until = mono + after.unwrap_or_else(|| delay(known.refusals));
+            known.refusals += 1;
+            // A lost connection needs no clock: the lanes go on when the rooms are back.
+            if connected || after.is_some() {
+                known.blocked_until = known.blocked_until.max(Some(until));
             }
         }
         if let Some(lane) = self.lanes.get_mut(&room) {
@@ -544,4 +561,13 @@ impl Engine {
         }
         parked || untried
     }
+}
+
+/// When a delivery of an event may have been tried first, at the earliest.
+fn first_tried(event: &crate::engine::OpenEvent) -> Timestamp {
+    let said = match event.body.as_deref() {
+        Some(EventBody::Inbound(inbound)) => inbound.at,
+        _ => None,
+    };
+    event.meta.at.min(said.unwrap_or(event.meta.at))
 }

@@ -261,6 +261,8 @@ pub struct EventMeta {
     pub role: Role,
     /// For reactions: what changed.
     pub reactions: Option<ReactionChange>,
+    /// Made from the event's own ids: the same if the event has to be accepted a second time.
+    pub token: u64,
     /// A keyed digest of the content.
     pub digest: [u8; 16],
 }

@@ -14,6 +14,9 @@ pub(crate) const GUARD: char = '\u{200b}';
 const MASS_WORDS: [&str; 10] =
     ["everyone", "here", "channel", "all", "room", "group", "team", "online", "thread", "topic"];
 
+/// Those that some platform finds at the start of longer words too.
+const GREEDY_WORDS: [&str; 3] = ["everyone", "here", "channel"];
+
 /// `name` with U+200B after its first grapheme, so that it notifies nobody of that name.
 #[must_use]
 pub fn no_ping(name: &str) -> String {
@@ -42,12 +45,12 @@ pub(crate) fn guard_mass_piece(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// `text` in which no `@name` acts, whoever it names.
+/// `text` in which no `@name` acts, whoever it names, and no mass mention.
 pub(crate) fn guard_names(text: &str) -> Cow<'_, str> {
-    insert(text, |before, sign, rest| {
-        sign == '@'
-            && !rest.starts_with(|c: char| c.is_whitespace() || c == GUARD)
-            && !is_mail_address(before, rest)
+    insert(text, |before, sign, rest| match sign {
+        '@' => !rest.starts_with(|c: char| c.is_whitespace() || c == GUARD) && !is_mail_address(before, rest),
+        '<' => rest.strip_prefix('!').is_some_and(starts_with_mass_word),
+        _ => false,
     })
 }
 
@@ -82,7 +85,12 @@ pub(crate) fn push_mention(out: &mut String, mention: &Mention) {
 pub(crate) fn push_mass(out: &mut String, name: &str) {
     out.push('@');
     out.push(GUARD);
-    out.push_str(name);
+    out.push_str(&guard_mass(name));
+}
+
+/// Whether `name` is one of the words that address everybody.
+pub(crate) fn is_mass_word(name: &str) -> bool {
+    MASS_WORDS.iter().any(|word| word.eq_ignore_ascii_case(name))
 }
 
 fn insert(text: &str, needed: impl Fn(char, char, &str) -> bool) -> Cow<'_, str> {
@@ -112,9 +120,10 @@ fn is_mail_address(before: char, rest: &str) -> bool {
 
 fn starts_with_mass_word(rest: &str) -> bool {
     MASS_WORDS.iter().any(|word| {
-        rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
-            && !rest
-                .get(word.len()..)
-                .is_some_and(|after| after.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+        let matches = rest.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+        let goes_on = rest
+            .get(word.len()..)
+            .is_some_and(|after| after.starts_with(|c: char| c.is_alphanumeric() || c == '_'));
+        matches && (!goes_on || GREEDY_WORDS.contains(word))
     })
 }

@@ -55,7 +55,7 @@ impl Dialect for Irc {
             }
             parse_line(&mut runs, line);
         }
-        links::find(sanitise(Text::paragraph(to_inlines(runs))))
+        links::finish(Text::paragraph(to_inlines(runs)))
     }
 
     /// One line, always: lines are joined by ` / ` (send each as a message of its own with [`crate::split`]).

@@ -35,4 +35,4 @@ pub use sanitise::{MAX_BLOCK_DEPTH, MAX_TEXT_BYTES, normalise, sanitise};
 pub use split::{Part, split};
 pub use styling::XmppStyling;
 pub use walk::{map_mentions, prepend};
-pub use xhtml_im::{XhtmlIm, parse_xhtml_im};
+pub use xhtml_im::parse_xhtml_im;

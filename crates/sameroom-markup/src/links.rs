@@ -3,14 +3,20 @@
 use sameroom_types::text::{Inline, Text};
 
 use crate::runs::{Leaf, Run, Style, push_run, to_inlines, to_runs};
+use crate::sanitise::{normalise, sanitise};
 use crate::walk::map_paragraphs;
 
 /// The schemes that a rendered link may have; anything else is shown as text.
 const SCHEMES: [&str; 12] =
     ["http", "https", "mailto", "ftp", "magnet", "xmpp", "matrix", "irc", "ircs", "tel", "geo", "sip"];
 
+/// What a parser read, harmless and canonical, with the addresses in its text as links.
+pub(crate) fn finish(text: Text) -> Text {
+    sanitise(find(normalise(text)))
+}
+
 /// `text` with every `http://` and `https://` address in its words as a link.
-pub(crate) fn find(text: Text) -> Text {
+fn find(text: Text) -> Text {
     map_paragraphs(text, &mut |inlines| {
         let mut out = Vec::new();
         for run in to_runs(inlines, &mut |text| text) {
@@ -62,18 +68,17 @@ fn ends_with_word(head: &str, word: &str) -> bool {
 fn address_length(tail: &str) -> usize {
     let is_end = |c: char| {
         c.is_whitespace()
-            || c.is_control()
+            || is_invisible(c)
             || matches!(c, '<' | '>' | '"' | '`' | '|' | '\\' | '^' | '{' | '}')
     };
     let mut address = tail.split(is_end).next().unwrap_or_default();
     let mut open = address.matches('(').count();
     let mut close = address.matches(')').count();
-    loop {
-        let Some(last) = address.chars().next_back() else { break };
+    while let Some(last) = address.chars().next_back() {
         let trailing = match last {
             '.' | ',' | ';' | ':' | '!' | '?' | '\'' | '*' | '_' | '~' | ']' | '[' => true,
             ')' => close > open,
-            _ => last == '\u{200b}',
+            _ => false,
         };
         if !trailing {
             break;
@@ -83,6 +88,12 @@ fn address_length(tail: &str) -> usize {
         address = address.strip_suffix(last).unwrap_or_default();
     }
     address.len()
+}
+
+/// Controls and format characters, which no address holds.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// Whether `url` is absolute, of a scheme that a reader's program may open, and in one piece.

@@ -5,7 +5,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::guard::{guard_mass, push_mention, unguard};
 use crate::lines::{Content, lines};
-use crate::sanitise::{bounded, normalise, sanitise};
+use crate::sanitise::{bounded, normalise};
 use crate::{Dialect, links};
 
 /// Plain text: nothing is a mark, an empty line starts a paragraph.
@@ -19,7 +19,7 @@ impl Dialect for Plain {
 
     fn parse(&self, source: &str) -> Text {
         let source = bounded(source).replace("\r\n", "\n").replace('\r', "\n");
-        links::find(sanitise(Text::plain(&unguard(&source))))
+        links::finish(Text::plain(&unguard(&source)))
     }
 
     fn render(&self, text: &Text) -> String {

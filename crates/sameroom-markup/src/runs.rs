@@ -236,6 +236,44 @@ fn one_line(text: &str) -> String {
     text.replace('\n', " ")
 }
 
+/// `runs` in which no style begins or ends with a blank: dialects with marks cannot express that.
+pub(crate) fn bare_edges(runs: Vec<Run>) -> Vec<Run> {
+    let mut pieces: Vec<Run> = Vec::with_capacity(runs.len());
+    for run in runs {
+        let Leaf::Text(text) = &run.leaf else {
+            pieces.push(run);
+            continue;
+        };
+        let body = text.trim();
+        let start = if body.is_empty() { text.len() } else { text.len() - text.trim_start().len() };
+        let (blank, rest) = text.split_at_checked(start).unwrap_or((text, ""));
+        let (body, tail) = rest.split_at_checked(body.len()).unwrap_or((rest, ""));
+        for piece in [blank, body, tail].into_iter().filter(|piece| !piece.is_empty()) {
+            pieces.push(Run { style: run.style, leaf: Leaf::Text(piece.to_owned()) });
+        }
+    }
+    // From the left, a blank keeps what the text before it has; from the right, what the text after it has.
+    let mut before = Style::NONE;
+    for piece in &mut pieces {
+        if piece.is_blank() {
+            piece.style = piece.style.shared(before);
+        }
+        before = piece.style;
+    }
+    let mut after = Style::NONE;
+    for piece in pieces.iter_mut().rev() {
+        if piece.is_blank() {
+            piece.style = piece.style.shared(after);
+        }
+        after = piece.style;
+    }
+    let mut out = Vec::with_capacity(pieces.len());
+    for piece in pieces {
+        push_run(&mut out, piece.style, piece.leaf);
+    }
+    out
+}
+
 /// The lines of `runs`, without their breaks; lines with nothing to see are empty.
 pub(crate) fn to_lines(runs: Vec<Run>) -> Vec<Vec<Run>> {
     let mut lines = vec![Vec::new()];

@@ -10,7 +10,7 @@ use crate::runs::{to_inlines, to_paragraphs, to_runs};
 pub const MAX_BLOCK_DEPTH: usize = 16;
 
 /// The most text that one tree holds, in bytes of UTF-8; the rest is cut off.
-pub const MAX_TEXT_BYTES: usize = 1 << 20;
+pub const MAX_TEXT_BYTES: usize = 256 * 1024;
 
 /// The most bidirectional controls that may be open at once (Unicode UAX #9 allows 125).
 const MAX_BIDI_DEPTH: usize = 32;

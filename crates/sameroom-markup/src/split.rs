@@ -141,10 +141,11 @@ impl<'a> Splitter<'a> {
             if index > 0 && !self.limit.multiline && piece.cut <= Cut::Line {
                 return index;
             }
+            // No dialect shows a border of blocks or lines in less than one unit.
+            length += usize::from(index > 0 && piece.cut == Cut::Block);
             length += match &piece.shape {
                 Shape::Text(text) => self.limit.unit.measure(text),
-                Shape::Whole(_) => 1,
-                Shape::Break => 0,
+                Shape::Whole(_) | Shape::Break => 1,
             };
             // One piece more than fits for sure costs little and allows for blanks that rendering trims.
             if length > self.max.saturating_add(1) {
@@ -154,26 +155,41 @@ impl<'a> Splitter<'a> {
         self.stack.len()
     }
 
-    /// The largest count up to `most` that was seen to fit.
+    /// A count up to `most` that was seen to fit, and nearly the largest: within 1/32 of it.
+    ///
+    /// Since a rendering costs its length, the search guesses from the lengths that it has seen.
     fn fitting(&self, most: usize) -> usize {
-        if self.fits(most) {
+        let (mut low, mut low_length) = (0, 0);
+        let (mut high, mut high_length) = (most, self.length(most));
+        if high_length <= self.max {
             return most;
         }
-        let (mut low, mut high) = (0, most);
-        while high - low > 1 {
-            let middle = low + (high - low) / 2;
-            if self.fits(middle) {
-                low = middle;
+        let mut guesses = 0;
+        while high - low > 1 + low / 32 {
+            // Halving bounds the number of steps where the lengths mislead.
+            let middle = if guesses % 3 == 2 {
+                low + (high - low) / 2
             } else {
-                high = middle;
+                (high - low).saturating_mul(self.max - low_length) / (high_length - low_length).max(1) + low
+            }
+            .clamp(low + 1, high - 1);
+            guesses += 1;
+            let length = self.length(middle);
+            if length <= self.max {
+                (low, low_length) = (middle, length);
+            } else {
+                (high, high_length) = (middle, length);
             }
         }
         low
     }
 
+    fn length(&self, count: usize) -> usize {
+        self.limit.unit.measure(&self.dialect.render(&prepend(&self.prefix, self.tree(count))))
+    }
+
     fn fits(&self, count: usize) -> bool {
-        let rendered = self.dialect.render(&prepend(&self.prefix, self.tree(count)));
-        self.limit.unit.measure(&rendered) <= self.max
+        self.length(count) <= self.max
     }
 
     fn tree(&self, count: usize) -> Text {

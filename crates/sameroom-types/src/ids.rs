@@ -177,13 +177,17 @@ impl NativeIds {
 
 /// The opaque mark that a copy carries where the wire has room for one.
 ///
-/// It is the [`DeliveryKey`] itself: `sr1-<installation>-<event>-<room>-<part>`.
+/// It is the [`DeliveryKey`] itself: `sr1-<installation>-<token>-<room>-<part>`. The token is made from
+/// the event's own ids, so that an event that is accepted a second time, because a power loss took
+/// the first acceptance back, is sent under the same keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Mark {
     /// The Sameroom that sent the copy; eight lower-case letters and digits.
     pub installation: Box<str>,
-    /// The event copied and the room it went to, meaningful to that installation alone.
-    pub delivery: DeliveryId,
+    /// The event copied, meaningful to that installation alone.
+    pub token: u64,
+    /// The room it went to.
+    pub room: RoomId,
     /// Which part of the copy it is, from 0.
     pub part: u32,
 }
@@ -194,17 +198,17 @@ impl Mark {
     pub fn parse(id: &str) -> Option<Self> {
         let mut fields = id.strip_prefix("sr1-")?.split('-');
         let installation = fields.next().filter(|name| !name.is_empty() && name.len() <= 16)?;
-        let event = Seq(fields.next()?.parse().ok()?);
+        let token = fields.next().filter(|token| token.len() == 16)?;
+        let token = u64::from_str_radix(token, 16).ok()?;
         let room = RoomId(fields.next()?.parse().ok()?);
         let part = fields.next()?.parse().ok()?;
-        let delivery = DeliveryId { event, room };
-        fields.next().is_none().then(|| Self { installation: installation.into(), delivery, part })
+        fields.next().is_none().then(|| Self { installation: installation.into(), token, room, part })
     }
 
     /// The key of one part of one delivery.
     #[must_use]
-    pub fn key(installation: &str, delivery: DeliveryId, part: u32) -> DeliveryKey {
-        DeliveryKey::new(format!("sr1-{installation}-{}-{}-{part}", delivery.event, delivery.room))
+    pub fn key(installation: &str, token: u64, room: RoomId, part: u32) -> DeliveryKey {
+        DeliveryKey::new(format!("sr1-{installation}-{token:016x}-{room}-{part}"))
     }
 }
 
@@ -214,15 +218,22 @@ mod tests {
 
     #[test]
     fn a_key_reads_back_as_a_mark() {
-        let delivery = DeliveryId { event: Seq(17), room: RoomId(3) };
-        let key = Mark::key("k3j9x0ab", delivery, 2);
+        let key = Mark::key("k3j9x0ab", 17, RoomId(3), 2);
         let mark = Mark::parse(key.as_str()).expect("own key");
-        assert_eq!((&*mark.installation, mark.delivery, mark.part), ("k3j9x0ab", delivery, 2));
+        assert_eq!((&*mark.installation, mark.token, mark.room, mark.part), ("k3j9x0ab", 17, RoomId(3), 2));
     }
 
     #[test]
     fn other_ids_are_no_marks() {
-        for id in ["", "sr1-", "sr1-x-y-z-1", "sr2-abc-1-2-3", "sr1-abc-1-2", "sr1-abc-1-2-3-4", "c-81"] {
+        for id in [
+            "",
+            "sr1-",
+            "sr1-x-y-z-1",
+            "sr2-abc-1-2-3",
+            "sr1-abc-1-2-3",
+            "sr1-abc-0000000000000011-2",
+            "c-81",
+        ] {
             assert_eq!(Mark::parse(id), None, "{id}");
         }
     }

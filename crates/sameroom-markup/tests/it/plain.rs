@@ -161,4 +161,6 @@ fn mass_mentions_never_act() {
     );
     let mass = Text::paragraph(vec![Inline::Mention(Mention::Mass { name: "here".into() })]);
     assert_eq!(plain_text(&mass), "@\u{200b}here");
+    let twice = Text::paragraph(vec![Inline::Mention(Mention::Mass { name: "@everyone".into() })]);
+    assert_eq!(plain_text(&twice), "@\u{200b}@\u{200b}everyone");
 }

@@ -1,0 +1,5 @@
+//! The contract suite and scenarios against the simulator and real servers.
+#![expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+mod simulator;
+mod simulator_stage;

@@ -1,0 +1,9 @@
+//! Runs the `matrix_html` check of `sameroom-markup`, which tests run over the kept corpus as well.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|source: &str| {
+    for target in sameroom_markup::FUZZ_TARGETS.iter().filter(|target| target.name == "matrix_html") {
+        (target.run)(source);
+    }
+});
