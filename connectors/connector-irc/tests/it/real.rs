@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sameroom_connector::Report;
-use sameroom_connector::contract::{Rig, Stage, kit, run};
+use sameroom_connector::contract::{Rig, kit, run};
 use sameroom_testkit::irc_client::IrcClient;
 use sameroom_testkit::servers::inspircd::{Inspircd, InspircdOptions};
 use sameroom_testkit::servers::ngircd::{Ngircd, NgircdOptions};
