@@ -365,6 +365,8 @@ impl Client {
             self.report(Report::Pong { id: probe.id, result });
         } else if let Some(token) = token.strip_prefix('h').and_then(number) {
             self.end_playback(token);
+        } else if token == "identified" {
+            self.identification_is_over();
         }
     }
 

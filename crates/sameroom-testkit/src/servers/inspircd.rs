@@ -98,18 +98,18 @@ fn config(folder: &str, port: u16, services: Option<u16>, extra: &str) -> String
         format!(
             "<bind address=\"127.0.0.1\" port=\"{link}\" type=\"servers\">\n\
              <link name=\"services.test\" ipaddr=\"127.0.0.1\" port=\"{link}\" allowmask=\"127.0.0.1/32\" sendpass=\"linkpass\" recvpass=\"linkpass\">\n\
-             <uline server=\"services.test\" silent=\"yes\">\n<sasl target=\"services.test\" requiressl=\"no\">\n"
+             <uline server=\"services.test\" silent=\"yes\">\n"
         )
     });
     format!(
         "<server name=\"irc.test\" description=\"t\" network=\"T\" id=\"1AB\">\n\
          <bind address=\"127.0.0.1\" port=\"{port}\" type=\"clients\">\n{link}\
          <connect allow=\"*\" timeout=\"60\" pingfreq=\"120\" hardsendq=\"8M\" softsendq=\"8M\" recvq=\"1M\" threshold=\"100000\" commandrate=\"100000000\" fakelag=\"no\" localmax=\"1000\" globalmax=\"1000\" useident=\"no\" maxchans=\"1000\" resolvehostnames=\"no\">\n\
-         <options defaultmodes=\"nt\">\n\
+         <options defaultmodes=\"not\">\n\
          <performance softlimit=\"1000\" somaxconn=\"128\">\n\
          <path configdir=\"{folder}\" datadir=\"{folder}\" logdir=\"{folder}\" runtimedir=\"{folder}\" moduledir=\"/usr/lib/inspircd/modules\">\n\
          <limits maxnick=\"30\" maxchan=\"64\" maxmodes=\"20\" maxident=\"10\" maxhost=\"64\" maxtopic=\"307\">\n\
-         <dns server=\"127.0.0.1\" timeout=\"1\">\n<pid file=\"{folder}/inspircd.pid\">\n{modules}{extra}\n"
+         <dns server=\"127.0.0.1\" timeout=\"1\">\n<pid file=\"{folder}/inspircd.pid\">\n{modules}<sasl target=\"services.test\" requiressl=\"no\">\n{extra}\n"
     )
 }
 
