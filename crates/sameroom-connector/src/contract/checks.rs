@@ -142,7 +142,7 @@ async fn echoes_are_recognised(stage: &mut dyn Stage) -> Result<bool, Problem> {
             && let RoomEvent::Posted(post) = &inbound.event
             && plain(&post.content.text).contains("echo: ours")
         {
-            let is_marked = post.mark.as_ref().is_some_and(|mark| mark.delivery == delivery);
+            let is_marked = post.mark.as_ref().is_some_and(|mark| mark.token == delivery.event.0 && mark.room == delivery.room);
             let is_known = ids.as_ref().is_some_and(|ids| ids.iter().any(|id| post.ids.iter().any(|seen| seen == id)));
             ensure!(is_marked || is_known, "our own post came back without mark or known id: {post:?}");
         }
@@ -371,7 +371,7 @@ async fn an_unknown_send_can_be_asked_for(stage: &mut dyn Stage) -> Result<bool,
             // The connector itself says how long its history may lag, so there is no event to wait for.
             tokio::time::sleep(wait).await;
         }
-        let key = Mark::key("contract", asked, 0);
+        let key = Mark::key("contract", asked.event.0, asked.room, 0);
         rig.command(Command::Ask { delivery: asked, part: 0, room: room.id.clone(), key, since }).await?;
         let answer = rig.wait("answer", |report| match report {
             Report::Answer { delivery: of, answer, .. } if *of == asked => Some(answer.clone()),

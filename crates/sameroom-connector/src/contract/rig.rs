@@ -127,7 +127,7 @@ impl Rig {
     pub async fn submit(&mut self, room: &RemoteRoomId, action: Action) -> Result<DeliveryId, Problem> {
         self.deliveries += 1;
         let delivery = DeliveryId { event: Seq(self.deliveries), room: RoomId(1) };
-        let key = Mark::key(INSTALLATION, delivery, 0);
+        let key = Mark::key(INSTALLATION, delivery.event.0, delivery.room, 0);
         self.command(Command::Send(SendRequest { delivery, part: 0, room: room.clone(), key, action })).await?;
         Ok(delivery)
     }
