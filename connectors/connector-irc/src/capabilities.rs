@@ -72,7 +72,7 @@ pub(crate) fn of_room(facts: Facts<'_>) -> Capabilities {
     let on = facts.on;
     let relays = on.relaymsg && facts.is_operator && !facts.is_direct;
     let history = on.chathistory && !facts.is_direct;
-    let redaction = on.redaction && on.tags && on.echo;
+    let redaction = on.redacts();
     Capabilities {
         heard: Heard {
             deletes: on.redaction,

@@ -54,7 +54,7 @@ pub(crate) struct On {
     pub(crate) relaymsg: bool,
     pub(crate) extended_join: bool,
     pub(crate) sasl: bool,
-    batch: bool,
+    pub(crate) batch: bool,
 }
 
 impl On {
@@ -73,6 +73,11 @@ impl On {
         sasl: false,
         batch: false,
     };
+
+    /// Whether messages can be taken back: without echoes the ids of our own are not known.
+    pub(crate) fn redacts(self) -> bool {
+        self.redaction && self.tags && self.echo
+    }
 
     /// Whether every line sent is answered by name.
     pub(crate) fn answers(self) -> bool {

@@ -59,7 +59,6 @@ enum BatchKind {
 struct Place<'a> {
     label: Option<u64>,
     history: Option<&'a str>,
-    is_split: bool,
 }
 
 impl Client {
@@ -139,8 +138,7 @@ impl Client {
             _ => None,
         });
         let label = self.own_label(line).or(batch.and_then(|batch| batch.label));
-        let is_split = batch.is_some_and(|batch| batch.kind == BatchKind::Split);
-        self.on_message_in(line, Place { label, history: history.as_deref(), is_split }, now);
+        self.on_message_in(line, Place { label, history: history.as_deref() }, now);
     }
 
     fn on_message_in(&mut self, line: &Line<'_>, place: Place<'_>, now: Instant) {
@@ -367,6 +365,8 @@ impl Client {
             self.report(Report::Pong { id: probe.id, result });
         } else if let Some(token) = token.strip_prefix('h').and_then(number) {
             self.end_playback(token);
+        } else if token == "identified" {
+            self.identification_is_over();
         }
     }
 

@@ -204,7 +204,7 @@ impl Client {
         match action {
             Action::Post(post) => Ok(self.line_of_post(line, target, post, key)),
             Action::Delete { target: message, .. } => {
-                if !on.redaction || !is_native(&message.primary) {
+                if !on.redacts() || !is_native(&message.primary) {
                     return Err(unsupported("deletion"));
                 }
                 Ok(line.command("REDACT").arg(target).arg(message.primary.as_str()))

@@ -172,6 +172,13 @@ impl Client {
         match line.command {
             "001" => {
                 self.nick = line.param(0).to_owned();
+                // Many servers greet with our whole mask; the others show it with our first join.
+                let mask = line.last().rsplit(' ').next().and_then(|word| word.split_once('!'));
+                if let Some((nick, mask)) = mask
+                    && self.is_me(nick)
+                {
+                    self.user_host = Some(mask.into());
+                }
                 if self.config.sasl.is_some() && self.account.is_none() {
                     self.relink("the server let us in without the login that sasl asks for");
                 }
@@ -264,8 +271,16 @@ impl Client {
         }
     }
 
-    /// NickServ said yes, in whatever way.
+    /// NickServ said yes, in whatever way. Which account it is may be told a moment later, so the server is
+    /// asked for a sign of life behind it.
     pub(crate) fn identified(&mut self) {
+        if matches!(self.phase, Phase::Identifying { .. }) {
+            self.write(LineBuilder::new().command("PING").text("sr-identified"));
+        }
+    }
+
+    /// Everything that belongs to an answer of NickServ is here.
+    pub(crate) fn identification_is_over(&mut self) {
         if matches!(self.phase, Phase::Identifying { .. }) {
             self.go_online();
         }
@@ -279,10 +294,10 @@ impl Client {
         let lower = text.to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         if says(&["now identified", "now recognized", "password accepted", "now logged in", "are already"]) {
-            self.go_online();
+            self.identified();
         } else if says(&["invalid password", "incorrect", "not registered", "isn't registered", "authentication failed"]) {
             tracing::warn!("nickserv refused the password");
-            self.go_online();
+            self.identified();
         }
     }
 

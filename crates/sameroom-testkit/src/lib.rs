@@ -1,3 +1,5 @@
 //! In-memory platforms, simulated disk and clock, fault driver, real-server launchers.
 
 pub mod faults;
+pub mod irc_client;
+pub mod servers;

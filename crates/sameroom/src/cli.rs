@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::control::{Client, Question};
 use crate::logging::{self, LogFormat};
-use crate::{check, demo, serve, simulate, tables};
+use crate::{check, demo, docs, serve, simulate, tables};
 
 /// Connects chat rooms: what is said in one appears in the other.
 #[derive(Debug, Parser)]
@@ -90,6 +90,13 @@ enum Command {
         /// How many entries.
         #[arg(long, default_value_t = 50)]
         limit: u32,
+    },
+    /// Write the docs that are made from the code.
+    #[command(hide = true)]
+    Docs {
+        /// Fail if they are not up to date instead of writing them.
+        #[arg(long)]
+        check: bool,
     },
     /// Run a stand-in for a platform on this machine.
     Simulate {
@@ -281,6 +288,7 @@ async fn dispatch(command: Command, common: Common) -> anyhow::Result<()> {
     match command {
         Command::Serve { dry_run } => serve::run(&common, dry_run).await,
         Command::Demo { listen, irc } => demo::run(listen, irc).await,
+        Command::Docs { check } => docs::run(check),
         Command::Check { wait_secs } => check::run(&common, wait_secs).await,
         Command::Simulate { platform, port } => simulate::run(&platform, port).await.map_err(|error| {
             if platform == "irc" { error } else { wrong(error.to_string()) }
@@ -352,7 +360,11 @@ fn question(command: Command) -> anyhow::Result<Question> {
         Command::Deliveries(Deliveries::Drop { id }) => Question::Drop { delivery: delivery(&id)? },
         Command::Trace { id } => Question::Trace { id },
         Command::Audit { limit } => Question::Audit { limit },
-        Command::Serve { .. } | Command::Demo { .. } | Command::Check { .. } | Command::Simulate { .. } => {
+        Command::Serve { .. }
+        | Command::Demo { .. }
+        | Command::Check { .. }
+        | Command::Docs { .. }
+        | Command::Simulate { .. } => {
             anyhow::bail!("this command is not answered by a running relay")
         }
     })

@@ -9,6 +9,7 @@ mod cli;
 mod config;
 mod control;
 mod demo;
+mod docs;
 mod logging;
 mod metrics;
 mod registry;

@@ -1,7 +1,5 @@
 //! Figures in the Prometheus text format 0.0.4.
 
-use std::fmt::Write;
-
 use sameroom_engine::figures::{AccountFigures, DELAY_BOUNDS_MS, Figures};
 
 /// Renders all figures; by account and platform, not by room.
@@ -42,16 +40,15 @@ pub(crate) fn render(figures: &Figures) -> String {
 }
 
 fn head(out: &mut String, name: &str, kind: &str, help: &str) {
-    drop(writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}"));
+    out.push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
 }
 
 fn line(out: &mut String, name: &str, labels: &str, value: u64) {
-    let result = if labels.is_empty() {
-        writeln!(out, "{name} {value}")
+    if labels.is_empty() {
+        out.push_str(&format!("{name} {value}\n"));
     } else {
-        writeln!(out, "{name}{{{labels}}} {value}")
-    };
-    drop(result);
+        out.push_str(&format!("{name}{{{labels}}} {value}\n"));
+    }
 }
 
 fn family(
@@ -88,7 +85,7 @@ fn delays(out: &mut String, labels: &str, one: &AccountFigures) {
     sum += one.delays.last().copied().unwrap_or(0);
     line(out, &format!("{name}_bucket"), &format!("{labels},le=\"+Inf\""), sum);
     let seconds = format!("{}.{:03}", one.delay_sum_ms / 1_000, one.delay_sum_ms % 1_000);
-    drop(writeln!(out, "{name}_sum{{{labels}}} {seconds}"));
+    out.push_str(&format!("{name}_sum{{{labels}}} {seconds}\n"));
     line(out, &format!("{name}_count"), labels, sum);
 }
 

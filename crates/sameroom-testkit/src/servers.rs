@@ -1,0 +1,7 @@
+//! Real servers on free ports with folders of their own; they end when dropped.
+
+pub mod inspircd;
+pub mod ngircd;
+mod process;
+
+pub use process::{ServerError, free_port};
