@@ -1,1 +1,1 @@
-//! Whole-system scenarios over real servers.
+//! Whole-system scenarios over real servers; see `tests/it`.

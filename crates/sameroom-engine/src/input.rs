@@ -156,6 +156,20 @@ pub enum Request {
     Accounts,
     /// All portals.
     Portals,
+    /// Enter a room and stay.
+    AddRoom {
+        /// The room.
+        room: RoomSpec,
+        /// Who asks.
+        by: String,
+    },
+    /// Leave a room that has no tube.
+    RemoveRoom {
+        /// The room.
+        room: RoomSpec,
+        /// Who asks.
+        by: String,
+    },
     /// Make a tube.
     AddTube {
         /// One end.

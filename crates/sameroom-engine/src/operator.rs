@@ -32,6 +32,30 @@ impl Engine {
                     .collect(),
             ),
             Request::Portals => Reply::Portals(self.portals.values().cloned().collect()),
+            Request::AddRoom { room, by } => {
+                if !self.accounts.contains_key(&room.account) {
+                    return Reply::Refused(format!("there is no account {}", room.account));
+                }
+                self.audit(&by, &format!("room {room}"));
+                let number = self.number_room(room.clone());
+                self.note(Record::RoomInvited { room: number, by: None });
+                self.out.push(Effect::Join { account: room.account.clone(), room: room.room.clone() });
+                Reply::Done(format!("entering {room}"))
+            }
+            Request::RemoveRoom { room, by } => {
+                let Some(number) = self.network.room_of_spec(&room) else {
+                    return Reply::Refused(format!("{room} is not known"));
+                };
+                if !self.network.tubes_of(number).is_empty() {
+                    return Reply::Refused(format!("{room} has tubes: remove those first"));
+                }
+                self.audit(&by, &format!("left {room}"));
+                self.note(Record::RoomLeft { room: number });
+                if let Some(view) = self.views.remove(&(number, room.account.clone())) {
+                    self.out.push(Effect::Leave { account: room.account.clone(), room: view.remote });
+                }
+                Reply::Done(format!("left {room}"))
+            }
             Request::AddTube { a, b, direction, by } => {
                 for spec in [&a, &b] {
                     if !self.accounts.contains_key(&spec.account) {

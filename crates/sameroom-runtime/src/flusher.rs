@@ -32,7 +32,7 @@ impl FlushThread {
     pub(crate) fn flush(&self) {
         if let Some(wake) = &self.wake {
             // Full means that a flush is already asked for and has not begun.
-            drop(wake.try_send(()));
+            wake.try_send(()).unwrap_or_default();
         }
     }
 

@@ -170,8 +170,8 @@ impl Sessions {
 
     pub(crate) fn acknowledge(&self, account: &AccountId, ticket: Ticket) {
         if let Some(running) = self.running.get(account) {
-            // A session that does not look at the durable ticket has dropped its end: fine.
-            drop(running.end.durable.send(ticket));
+            // Kept also while a session does not look at it.
+            running.end.durable.send_replace(ticket);
         }
     }
 
