@@ -263,9 +263,9 @@ mod tests {
 
     #[test]
     fn marks_are_read_from_ids_and_captions_told_apart() {
-        let (mark, caption) = mark_of("sr1-k3j9x0ab-17-3-0").expect("a mark");
+        let (mark, caption) = mark_of("sr1-k3j9x0ab-0000000000000011-3-0").expect("a mark");
         assert_eq!((mark.part, caption), (0, false));
-        assert!(mark_of("sr1-k3j9x0ab-17-3-0-c").expect("a mark").1);
+        assert!(mark_of("sr1-k3j9x0ab-0000000000000011-3-0-c").expect("a mark").1);
         assert!(mark_of("c-81").is_none());
     }
 

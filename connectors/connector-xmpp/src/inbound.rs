@@ -482,7 +482,7 @@ mod tests {
 
     #[test]
     fn a_mark_is_read_from_the_stanzas_id() {
-        let xml = "<message id='sr1-k3j9x0ab-17-3-0'><body>hi</body></message>";
+        let xml = "<message id='sr1-k3j9x0ab-0000000000000011-3-0'><body>hi</body></message>";
         let Some(RoomEvent::Posted(post)) = event(xml) else { panic!("a post") };
         assert_eq!(post.mark.map(|mark| mark.part), Some(0));
     }

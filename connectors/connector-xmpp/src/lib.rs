@@ -33,11 +33,11 @@ use crate::connection::XmppSession;
 
 /// The platform.
 #[derive(Debug)]
-pub struct Xmpp {
+pub struct XmppConnector {
     description: PlatformDescription,
 }
 
-impl Xmpp {
+impl XmppConnector {
     /// Makes no connection.
     #[must_use]
     pub fn new() -> Self {
@@ -45,13 +45,13 @@ impl Xmpp {
     }
 }
 
-impl Default for Xmpp {
+impl Default for XmppConnector {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Connector for Xmpp {
+impl Connector for XmppConnector {
     fn describe(&self) -> &PlatformDescription {
         &self.description
     }

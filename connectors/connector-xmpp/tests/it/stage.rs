@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use connector_xmpp::Xmpp;
+use connector_xmpp::XmppConnector;
 use sameroom_connector::contract::{Peer, Problem, Stage};
 use sameroom_connector::{Connector, Settings};
 use sameroom_testkit::servers::prosody::{Prosody, ProsodyOptions};
@@ -56,7 +56,7 @@ impl ProsodyStage {
 #[async_trait]
 impl Stage for ProsodyStage {
     fn connector(&self) -> Arc<dyn Connector> {
-        Arc::new(Xmpp::new())
+        Arc::new(XmppConnector::new())
     }
 
     fn settings(&self) -> Settings {
