@@ -9,6 +9,7 @@ import json
 import logging
 import sys
 import urllib.request
+from xml.etree import ElementTree
 
 import slixmpp
 from slixmpp.exceptions import IqError, IqTimeout
@@ -16,9 +17,10 @@ from slixmpp.xmlstream.stanzabase import tostring
 
 PLUGINS = [
     "xep_0030", "xep_0045", "xep_0054", "xep_0066", "xep_0085", "xep_0199", "xep_0249", "xep_0308", "xep_0359",
-    "xep_0363", "xep_0421", "xep_0424", "xep_0425", "xep_0428", "xep_0444", "xep_0461", "xep_0334", "xep_0153",
+    "xep_0421", "xep_0424", "xep_0425", "xep_0428", "xep_0444", "xep_0461", "xep_0334", "xep_0153",
 ]
 CLIENT = "{jabber:client}"
+UPLOAD = "{urn:xmpp:http:upload:0}"
 
 
 def say(value):
@@ -107,32 +109,30 @@ class Person(slixmpp.ClientXMPP):
         return message["id"]
 
     async def do_join(self, room, nick, history="0", password=None):
-        result = await self["xep_0045"].join_muc_wait(
+        await self.plugin["xep_0045"].join_muc_wait(
             slixmpp.JID(room), nick, maxstanzas=int(history), password=password, timeout=20
         )
-        if result.muc_roominfo if hasattr(result, "muc_roominfo") else False:
-            pass
         return True
 
     async def do_unlock(self, room):
-        form = self["xep_0004"].make_form("submit")
-        await self["xep_0045"].set_room_config(slixmpp.JID(room), form)
+        form = self.plugin["xep_0004"].make_form("submit")
+        await self.plugin["xep_0045"].set_room_config(slixmpp.JID(room), form)
         return True
 
     async def do_configure(self, room, fields):
-        form = self["xep_0004"].make_form("submit")
+        form = self.plugin["xep_0004"].make_form("submit")
         form.add_field(var="FORM_TYPE", ftype="hidden", value="http://jabber.org/protocol/muc#roomconfig")
         for name, value in fields.items():
             form.add_field(var=name, value=value)
-        await self["xep_0045"].set_room_config(slixmpp.JID(room), form)
+        await self.plugin["xep_0045"].set_room_config(slixmpp.JID(room), form)
         return True
 
     async def do_leave(self, room, nick):
-        self["xep_0045"].leave_muc(slixmpp.JID(room), nick)
+        self.plugin["xep_0045"].leave_muc(slixmpp.JID(room), nick)
         return True
 
     async def do_nick(self, room, nick):
-        await self["xep_0045"].set_self_nick(slixmpp.JID(room), nick, timeout=20)
+        await self.plugin["xep_0045"].set_self_nick(slixmpp.JID(room), nick, timeout=20)
         return True
 
     async def do_post(self, to, body, kind="groupchat"):
@@ -151,15 +151,15 @@ class Person(slixmpp.ClientXMPP):
         return self.sent(message)
 
     async def do_retract(self, to, target, kind="groupchat"):
-        return self["xep_0424"].send_retraction(slixmpp.JID(to), target, kind)["id"]
+        return self.plugin["xep_0424"].send_retraction(slixmpp.JID(to), target, kind)["id"]
 
     async def do_moderate(self, room, target, reason=""):
-        await self["xep_0425"].moderate(slixmpp.JID(room), target, reason)
+        await self.plugin["xep_0425"].moderate(slixmpp.JID(room), target, reason)
         return True
 
     async def do_react(self, to, target, emoji):
         message = self.open(to, "groupchat")
-        self["xep_0444"].set_reactions(message, target, emoji)
+        self.plugin["xep_0444"].set_reactions(message, target, emoji)
         message.enable("store")
         return self.sent(message)
 
@@ -169,35 +169,38 @@ class Person(slixmpp.ClientXMPP):
         return self.sent(message)
 
     async def do_kick(self, room, nick, reason=""):
-        await self["xep_0045"].set_role(slixmpp.JID(room), nick, "none", reason=reason)
+        await self.plugin["xep_0045"].set_role(slixmpp.JID(room), nick, "none", reason=reason)
         return True
 
     async def do_affiliate(self, room, jid, affiliation):
-        await self["xep_0045"].set_affiliation(slixmpp.JID(room), affiliation, jid=jid)
+        await self.plugin["xep_0045"].set_affiliation(slixmpp.JID(room), affiliation, jid=jid)
         return True
 
     async def do_role(self, room, nick, role):
-        await self["xep_0045"].set_role(slixmpp.JID(room), nick, role)
+        await self.plugin["xep_0045"].set_role(slixmpp.JID(room), nick, role)
         return True
 
     async def do_destroy(self, room, reason=""):
-        await self["xep_0045"].destroy(slixmpp.JID(room), reason)
+        await self.plugin["xep_0045"].destroy(slixmpp.JID(room), reason)
         return True
 
     async def do_invite(self, room, jid, direct=False):
         if direct:
-            self["xep_0249"].send_invitation(slixmpp.JID(jid), slixmpp.JID(room))
+            self.plugin["xep_0249"].send_invitation(slixmpp.JID(jid), slixmpp.JID(room))
         else:
-            self["xep_0045"].invite(slixmpp.JID(room), slixmpp.JID(jid))
+            self.plugin["xep_0045"].invite(slixmpp.JID(room), slixmpp.JID(jid))
         return True
 
     async def do_upload(self, service, to, name, content):
         body = content.encode()
-        slot = await self["xep_0363"].request_slot(slixmpp.JID(service), name, len(body), "text/plain")
-        put = slot["http_upload_slot"]["put"]["url"]
-        headers = {header["name"]: header["value"] for header in slot["http_upload_slot"]["put"]["headers"]}
+        iq = self.make_iq_get(ito=slixmpp.JID(service))
+        asked = {"filename": name, "size": str(len(body)), "content-type": "text/plain"}
+        iq.xml.append(ElementTree.Element(UPLOAD + "request", asked))
+        slot = (await iq.send()).xml.find(UPLOAD + "slot")
+        put = slot.find(UPLOAD + "put").get("url")
+        headers = {header.get("name"): header.text for header in slot.iter(UPLOAD + "header")}
+        link = slot.find(UPLOAD + "get").get("url")
         headers["Content-Type"] = "text/plain"
-        link = slot["http_upload_slot"]["get"]["url"]
         request = urllib.request.Request(put, data=body, headers=headers, method="PUT")
         await asyncio.get_running_loop().run_in_executor(None, urllib.request.urlopen, request)
         message = self.open(to, "groupchat", link)
@@ -205,10 +208,10 @@ class Person(slixmpp.ClientXMPP):
         return self.sent(message)
 
     async def do_avatar(self, mime, content):
-        card = self["xep_0054"].make_vcard()
+        card = self.plugin["xep_0054"].make_vcard()
         card["PHOTO"]["TYPE"] = mime
         card["PHOTO"]["BINVAL"] = bytes.fromhex(content)
-        await self["xep_0153"].set_avatar(avatar=bytes.fromhex(content), mtype=mime)
+        await self.plugin["xep_0153"].set_avatar(avatar=bytes.fromhex(content), mtype=mime)
         return True
 
     async def do_raw(self, xml):
@@ -245,8 +248,8 @@ async def serve():
             person.enable_plaintext = not asked.get("tls", False)
             person.enable_starttls = asked.get("tls", False)
             person.enable_direct_tls = False
-            person["feature_mechanisms"].unencrypted_scram = True
-            person["feature_mechanisms"].unencrypted_plain = True
+            person.plugin["feature_mechanisms"].unencrypted_scram = True
+            person.plugin["feature_mechanisms"].unencrypted_plain = True
             if asked.get("tls", False):
                 person.ssl_context.check_hostname = False
                 person.ssl_context.verify_mode = 0

@@ -2,7 +2,7 @@
 
 pub mod inspircd;
 pub mod ngircd;
-pub mod prosody;
 mod process;
+pub mod prosody;
 
 pub use process::{ServerError, free_port};

@@ -65,7 +65,9 @@ impl XmppClient {
             _child: child,
         };
         let (host, port) = (addr.ip().to_string(), addr.port());
-        client.ask("connect", json!({"jid": jid, "password": "pw", "host": host, "port": port, "tls": tls})).await?;
+        client
+            .ask("connect", json!({"jid": jid, "password": "pw", "host": host, "port": port, "tls": tls}))
+            .await?;
         Ok(client)
     }
 
@@ -106,7 +108,11 @@ impl XmppClient {
     ///
     /// # Errors
     /// When none comes in time; the text lists what came instead.
-    pub async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(&Value) -> Option<T>) -> Result<T, Problem> {
+    pub async fn wait<T>(
+        &mut self,
+        what: &str,
+        mut pick: impl FnMut(&Value) -> Option<T>,
+    ) -> Result<T, Problem> {
         for index in 0..self.came.len() {
             if let Some(found) = self.came.get(index).and_then(&mut pick) {
                 self.came.remove(index);
@@ -127,7 +133,11 @@ impl XmppClient {
     ///
     /// # Errors
     /// When none comes in time.
-    pub async fn message(&mut self, what: &str, mut is_it: impl FnMut(&Value) -> bool) -> Result<Value, Problem> {
+    pub async fn message(
+        &mut self,
+        what: &str,
+        mut is_it: impl FnMut(&Value) -> bool,
+    ) -> Result<Value, Problem> {
         self.wait(what, |came| {
             (came.get("came").and_then(Value::as_str) == Some("message") && is_it(came)).then(|| came.clone())
         })

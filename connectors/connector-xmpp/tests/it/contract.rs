@@ -36,7 +36,13 @@ async fn prosody_with_everything() {
 
 #[tokio::test]
 async fn prosody_with_tls_and_little_else() {
-    let options = ProsodyOptions { tls: true, archive: false, resumption: false, upload: false, ..ProsodyOptions::default() };
+    let options = ProsodyOptions {
+        tls: true,
+        archive: false,
+        resumption: false,
+        upload: false,
+        ..ProsodyOptions::default()
+    };
     let mut stage = ProsodyStage::start(options).await;
     let done = contract::run(&mut stage).await.unwrap_or_else(|failure| panic!("{failure}"));
     assert_eq!(done, ALL);

@@ -31,17 +31,22 @@ impl XmppPeer {
     /// What a client would show: corrections and retractions applied.
     fn shown(&self) -> Vec<Shown> {
         let mut shown: Vec<Shown> = Vec::new();
-        let messages = self.client.seen().iter().filter(|came| text_of(came, "came").as_deref() == Some("message"));
+        let messages =
+            self.client.seen().iter().filter(|came| text_of(came, "came").as_deref() == Some("message"));
         for came in messages {
             if text_of(came, "type").as_deref() != Some("groupchat") {
                 continue;
             }
-            let author = text_of(came, "from").unwrap_or_default().split('/').nth(1).unwrap_or_default().to_owned();
+            let author =
+                text_of(came, "from").unwrap_or_default().split('/').nth(1).unwrap_or_default().to_owned();
             if let Some(id) = text_of(came, "retracts").or_else(|| text_of(came, "retracts_old")) {
                 shown.retain(|known| known.archive != id && known.origin != id);
             } else if let Some(id) = text_of(came, "replaces") {
                 let text = text_of(came, "stripped").unwrap_or_default();
-                shown.iter_mut().filter(|known| known.origin == id && known.author == author).for_each(|known| known.text.clone_from(&text));
+                shown
+                    .iter_mut()
+                    .filter(|known| known.origin == id && known.author == author)
+                    .for_each(|known| known.text.clone_from(&text));
             } else if let Some(text) = text_of(came, "stripped").filter(|text| !text.is_empty()) {
                 shown.push(Shown {
                     archive: text_of(came, "archive").unwrap_or_default(),
@@ -57,7 +62,11 @@ impl XmppPeer {
     }
 
     /// Reads until the room shows what is looked for.
-    async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(&[Shown]) -> Option<T>) -> Result<T, Problem> {
+    async fn until<T>(
+        &mut self,
+        what: &str,
+        mut pick: impl FnMut(&[Shown]) -> Option<T>,
+    ) -> Result<T, Problem> {
         loop {
             if let Some(found) = pick(&self.shown()) {
                 return Ok(found);
@@ -98,12 +107,18 @@ impl Peer for XmppPeer {
 
     async fn delete(&mut self, id: &str) -> Result<(), Problem> {
         let target = self.archive_id(id).await?;
-        self.client.ask("retract", json!({"to": self.room, "target": target, "kind": "groupchat"})).await.map(|_| ())
+        self.client
+            .ask("retract", json!({"to": self.room, "target": target, "kind": "groupchat"}))
+            .await
+            .map(|_| ())
     }
 
     async fn react(&mut self, id: &str, emoji: &str) -> Result<(), Problem> {
         let target = self.archive_id(id).await?;
-        self.client.ask("react", json!({"to": self.room, "target": target, "emoji": [emoji]})).await.map(|_| ())
+        self.client
+            .ask("react", json!({"to": self.room, "target": target, "emoji": [emoji]}))
+            .await
+            .map(|_| ())
     }
 
     async fn unreact(&mut self, id: &str, _: &str) -> Result<(), Problem> {
@@ -150,9 +165,12 @@ impl Peer for XmppPeer {
 
     async fn wait_file(&mut self, name: &str) -> Result<Vec<u8>, Problem> {
         let link = self
-            .until(name, |shown| shown.iter().find_map(|known| known.url.clone().filter(|url| url.ends_with(name))))
+            .until(name, |shown| {
+                shown.iter().find_map(|known| known.url.clone().filter(|url| url.ends_with(name)))
+            })
             .await?;
-        let http = sameroom_http::Client::new(sameroom_http::Rules { allow_private: true, ..Default::default() });
+        let http =
+            sameroom_http::Client::new(sameroom_http::Rules { allow_private: true, ..Default::default() });
         let mut download = http.get(&link, 1 << 20).await.map_err(|error| error.to_string())?;
         let mut content = Vec::new();
         while let Some(piece) = download.piece().await.map_err(|error| error.to_string())? {
@@ -165,7 +183,12 @@ impl Peer for XmppPeer {
         Ok(self
             .shown()
             .into_iter()
-            .map(|known| Seen { id: Some(known.origin), author: known.author, text: known.text, reply: known.reply })
+            .map(|known| Seen {
+                id: Some(known.origin),
+                author: known.author,
+                text: known.text,
+                reply: known.reply,
+            })
             .collect())
     }
 }

@@ -79,7 +79,10 @@ impl Prosody {
             write_certificate(&folder, options.domain)?;
         }
         let path = folder.path().display().to_string();
-        std::fs::write(folder.path().join("prosody.cfg.lua"), config(&path, &options, port, direct_port, http))?;
+        std::fs::write(
+            folder.path().join("prosody.cfg.lua"),
+            config(&path, &options, port, direct_port, http),
+        )?;
         let mut server = Self { folder, options, port, direct_port, process: None };
         server.start_again().await?;
         Ok(server)
