@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sameroom_types::action::Action;
 use sameroom_types::capabilities::{
     Authorship, Capabilities, Files, Heard, History, IdScope, Once, Reactions, Support, Threads,
 };
@@ -93,6 +94,7 @@ pub(crate) fn of_room(
         room.reactions = Reactions::None;
         room.delete = Support::Fallback;
         room.replies = Support::Fallback;
+        room.heard = Heard { reactions: false, deletes: false, replies: false, ..room.heard };
     }
     if !is_moderator || features.moderation.is_none() {
         room.moderate = Support::Dropped;
@@ -114,6 +116,19 @@ pub(crate) fn of_direct(hipchat: bool) -> Capabilities {
         replies: Support::Fallback,
         formatting: if hipchat { Support::Fallback } else { Support::Full },
         ..ROOM
+    }
+}
+
+/// Whether the table says that an action can be done.
+pub(crate) fn can(table: &Capabilities, action: &Action) -> bool {
+    match action {
+        Action::Post(_) => true,
+        Action::File(_) => matches!(table.files, Files::Upload { .. }),
+        Action::Edit { .. } => table.edit.is_full(),
+        Action::Delete { moderate: false, .. } => table.delete.is_full(),
+        Action::Delete { moderate: true, .. } => table.moderate.is_full(),
+        Action::SetReactions { .. } => table.reactions == Reactions::FullSet,
+        Action::React { .. } | Action::Unreact { .. } => false,
     }
 }
 

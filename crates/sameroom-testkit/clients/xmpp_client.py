@@ -37,6 +37,7 @@ class Person(slixmpp.ClientXMPP):
         self.add_event_handler("session_start", self.on_start)
         self.add_event_handler("failed_all_auth", lambda _: self.fail("refused"))
         self.add_event_handler("connection_failed", lambda why: self.fail(str(why)))
+        self.add_event_handler("disconnected", lambda why: self.fail(str(why or "disconnected")))
         self.register_handler(slixmpp.Callback("all messages", slixmpp.StanzaPath("message"), self.on_message))
         self.register_handler(slixmpp.Callback("all presence", slixmpp.StanzaPath("presence"), self.on_presence))
 
@@ -205,6 +206,11 @@ class Person(slixmpp.ClientXMPP):
         await asyncio.get_running_loop().run_in_executor(None, urllib.request.urlopen, request)
         message = self.open(to, "groupchat", link)
         message["oob"]["url"] = link
+        return self.sent(message)
+
+    async def do_share(self, to, body, url):
+        message = self.open(to, "groupchat", body)
+        message["oob"]["url"] = url
         return self.sent(message)
 
     async def do_avatar(self, mime, content):

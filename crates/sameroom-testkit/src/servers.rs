@@ -1,5 +1,6 @@
 //! Real servers on free ports with folders of their own; they end when dropped.
 
+pub mod ejabberd;
 pub mod inspircd;
 pub mod ngircd;
 mod process;

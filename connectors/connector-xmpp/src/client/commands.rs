@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::queries::Question;
 use super::{Client, Confirmation, End, Pending, later, refused};
+use crate::capabilities;
 use crate::ids::{Jid, room_address};
 use crate::muc::Phase;
 use crate::outbound::{self, Plan, Quoted, Target};
@@ -126,6 +127,11 @@ impl Client {
             let outcome = refused(RefusalKind::Room, "no such room");
             return self.tell_outcome(request.delivery, request.part, outcome).await;
         }
+        if !capabilities::can(&self.capabilities_of(to), &request.action) {
+            let outcome = refused(RefusalKind::Unsupported, "this room has no form for it");
+            return self.tell_outcome(request.delivery, request.part, outcome).await;
+        }
+        let room = self.rooms.get(to);
         let quoted = match &request.action {
             Action::Post(post) => post.reply.as_ref().and_then(|ids| {
                 let room = room?;

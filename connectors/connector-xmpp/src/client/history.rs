@@ -10,7 +10,6 @@ use sameroom_types::time::Timestamp;
 
 use super::queries::Question;
 use super::{Client, End};
-use crate::capabilities;
 use crate::ids::{Place, room_id};
 use crate::inbound::origin_of;
 use crate::mam::{self, Page};
@@ -212,10 +211,9 @@ impl Client {
 
     /// Has the engine keep how far a room was read although nothing happened: the same rights once more.
     async fn tell_place(&mut self, jid: &str) -> Result<(), End> {
-        let upload = self.upload.as_ref().map(|service| service.max_bytes.unwrap_or(10 * 1024 * 1024));
+        let rights = self.capabilities_of(jid);
         let Some(room) = self.rooms.get_mut(jid) else { return Ok(()) };
         room.place_untold = false;
-        let rights = capabilities::of_room(&room.features, upload, room.is_moderator(), self.config.hipchat);
         let inbound = Inbound {
             room: room_id(jid),
             at: None,

@@ -2,6 +2,7 @@
 
 use sameroom_connector::{Report, RoomFailure, RoomReport};
 use sameroom_types::action::{Outcome, Wait};
+use sameroom_types::capabilities::Capabilities;
 use sameroom_types::event::{Inbound, MemberChange, RoomEvent};
 use sameroom_types::room::RoomKind;
 use tokio::time::Instant;
@@ -108,9 +109,18 @@ impl Client {
         self.start_catching_up(jid).await
     }
 
+    /// What can be done in a room or a talk.
+    pub(super) fn capabilities_of(&self, id: &str) -> Capabilities {
+        let hipchat = self.config.hipchat;
+        let Some(room) = self.rooms.get(id) else { return capabilities::of_direct(hipchat) };
+        // A service that names no limit takes what Prosody takes unless told otherwise.
+        let upload = self.upload.as_ref().map(|service| service.max_bytes.unwrap_or(10 * 1024 * 1024));
+        capabilities::of_room(&room.features, upload, room.is_moderator(), hipchat)
+    }
+
     /// Says that a room can be used: to everybody who asked for it, or to the one who asks now.
     pub(super) async fn tell_room(&mut self, jid: &str, only: Option<Box<str>>) -> Result<(), End> {
-        let upload = self.upload.as_ref().map(|service| service.max_bytes.unwrap_or(10 * 1024 * 1024));
+        let capabilities = self.capabilities_of(jid);
         let Some(room) = self.rooms.get(jid) else { return Ok(()) };
         let asked: Vec<Box<str>> = only.map_or_else(|| room.asked.clone(), |only| vec![only]);
         let report = RoomReport {
@@ -118,12 +128,7 @@ impl Client {
             id: room_id(jid),
             name: room.name(),
             kind: if room.features.public { RoomKind::Public } else { RoomKind::Private },
-            capabilities: capabilities::of_room(
-                &room.features,
-                upload,
-                room.is_moderator(),
-                self.config.hipchat,
-            ),
+            capabilities,
         };
         for written in asked {
             self.report(Report::Room(RoomReport { asked: Some(written), ..report.clone() })).await?;

@@ -3,7 +3,7 @@
 use sameroom_connector::contract;
 use sameroom_testkit::servers::prosody::ProsodyOptions;
 
-use crate::stage::ProsodyStage;
+use crate::stage::XmppStage;
 
 /// The checks that must apply to a server that can do everything.
 const ALL: [&str; 14] = [
@@ -29,7 +29,7 @@ fn without<'a>(missing: &[&str], all: &[&'a str]) -> Vec<&'a str> {
 
 #[tokio::test]
 async fn prosody_with_everything() {
-    let mut stage = ProsodyStage::start(ProsodyOptions::default()).await;
+    let mut stage = XmppStage::start(ProsodyOptions::default()).await;
     let done = contract::run(&mut stage).await.unwrap_or_else(|failure| panic!("{failure}"));
     assert_eq!(done, without(&["what_is_not_declared_is_refused"], &ALL));
 }
@@ -43,7 +43,14 @@ async fn prosody_with_tls_and_little_else() {
         upload: false,
         ..ProsodyOptions::default()
     };
-    let mut stage = ProsodyStage::start(options).await;
+    let mut stage = XmppStage::start(options).await;
     let done = contract::run(&mut stage).await.unwrap_or_else(|failure| panic!("{failure}"));
     assert_eq!(done, ALL);
+}
+
+#[tokio::test]
+async fn ejabberd() {
+    let mut stage = XmppStage::on_ejabberd().await;
+    let done = contract::run(&mut stage).await.unwrap_or_else(|failure| panic!("{failure}"));
+    assert_eq!(done, without(&["what_is_not_declared_is_refused"], &ALL));
 }

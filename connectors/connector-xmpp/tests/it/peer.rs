@@ -10,7 +10,8 @@ pub(crate) struct XmppPeer {
     pub(crate) client: XmppClient,
     pub(crate) room: String,
     pub(crate) nick: String,
-    pub(crate) upload: String,
+    /// The upload service; without one, links lead elsewhere.
+    pub(crate) upload: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -127,8 +128,13 @@ impl Peer for XmppPeer {
     }
 
     async fn upload(&mut self, name: &str, content: &[u8]) -> Result<Option<String>, Problem> {
+        let Some(service) = &self.upload else {
+            let link = format!("https://files.example/{name}");
+            let arguments = json!({"to": self.room, "body": link, "url": link});
+            return Ok(Some(self.client.ask_text("share", arguments).await?));
+        };
         let content = String::from_utf8_lossy(content).into_owned();
-        let arguments = json!({"service": self.upload, "to": self.room, "name": name, "content": content});
+        let arguments = json!({"service": service, "to": self.room, "name": name, "content": content});
         Ok(Some(self.client.ask_text("upload", arguments).await?))
     }
 

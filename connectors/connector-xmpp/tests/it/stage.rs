@@ -1,11 +1,13 @@
-//! Prosody as the contract suite's stage, with a relay before it.
+//! A real server as the contract suite's stage, with a relay before it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use connector_xmpp::XmppConnector;
 use sameroom_connector::contract::{Peer, Problem, Stage};
 use sameroom_connector::{Connector, Settings};
+use sameroom_testkit::servers::ejabberd::Ejabberd;
 use sameroom_testkit::servers::prosody::{Prosody, ProsodyOptions};
 use sameroom_testkit::xmpp_client::XmppClient;
 use serde_json::json;
@@ -13,25 +15,74 @@ use serde_json::json;
 use crate::peer::XmppPeer;
 use crate::proxy::Proxy;
 
+/// One of the servers.
+pub(crate) enum Server {
+    Prosody(Prosody),
+    Ejabberd(Ejabberd),
+}
+
+impl Server {
+    pub(crate) fn addr(&self) -> SocketAddr {
+        match self {
+            Self::Prosody(server) => server.addr(),
+            Self::Ejabberd(server) => server.addr(),
+        }
+    }
+
+    async fn add_user(&self, name: &str) {
+        let made = match self {
+            Self::Prosody(server) => server.add_user(name),
+            Self::Ejabberd(server) => server.add_user(name).await,
+        };
+        made.expect("an account");
+    }
+
+    pub(crate) async fn stop(&mut self) {
+        let stopped = match self {
+            Self::Prosody(server) => server.stop().await,
+            Self::Ejabberd(server) => server.stop().await,
+        };
+        stopped.expect("a stopped server");
+    }
+
+    pub(crate) async fn start_again(&mut self) {
+        let started = match self {
+            Self::Prosody(server) => server.start_again().await,
+            Self::Ejabberd(server) => server.start_again().await,
+        };
+        started.expect("a running server");
+    }
+}
+
 /// A server with a room, its owner, and the account under test.
-pub(crate) struct ProsodyStage {
-    pub(crate) server: Prosody,
+pub(crate) struct XmppStage {
+    pub(crate) server: Server,
     pub(crate) proxy: Proxy,
     pub(crate) owner: XmppClient,
     pub(crate) options: ProsodyOptions,
     pub(crate) extra: Settings,
 }
 
-impl ProsodyStage {
+impl XmppStage {
     pub(crate) async fn start(options: ProsodyOptions) -> Self {
         let server = Prosody::start(options.clone()).await.expect("prosody");
-        server.add_user("bridge").expect("an account");
-        server.add_user("owner").expect("an account");
+        Self::on(Server::Prosody(server), options).await
+    }
+
+    pub(crate) async fn on_ejabberd() -> Self {
+        let server = Ejabberd::start().await.expect("ejabberd");
+        Self::on(Server::Ejabberd(server), ProsodyOptions::default()).await
+    }
+
+    async fn on(server: Server, options: ProsodyOptions) -> Self {
+        server.add_user("bridge").await;
+        server.add_user("owner").await;
         let proxy = Proxy::start(server.addr()).await;
         let jid = format!("owner@{}", options.domain);
         let mut owner = XmppClient::connect(server.addr(), &jid, options.tls).await.expect("the owner");
         let room = format!("lobby@{}", options.rooms_domain);
         owner.ask("join", json!({"room": room, "nick": "owner"})).await.expect("the room");
+        owner.ask("unlock", json!({"room": room})).await.expect("the room's settings");
         Self { server, proxy, owner, options, extra: Settings::new() }
     }
 
@@ -40,7 +91,7 @@ impl ProsodyStage {
     }
 
     pub(crate) async fn client(&self, name: &str) -> XmppClient {
-        self.server.add_user(name).expect("an account");
+        self.server.add_user(name).await;
         let jid = format!("{name}@{}", self.options.domain);
         XmppClient::connect(self.server.addr(), &jid, self.options.tls).await.expect("a client")
     }
@@ -49,12 +100,13 @@ impl ProsodyStage {
         let mut client = self.client(name).await;
         let room = self.room_jid();
         client.ask("join", json!({"room": room, "nick": name})).await.expect("the room");
-        XmppPeer { client, room, nick: name.to_owned(), upload: format!("upload.{}", self.options.domain) }
+        let upload = self.options.upload.then(|| format!("upload.{}", self.options.domain));
+        XmppPeer { client, room, nick: name.to_owned(), upload }
     }
 }
 
 #[async_trait]
-impl Stage for ProsodyStage {
+impl Stage for XmppStage {
     fn connector(&self) -> Arc<dyn Connector> {
         Arc::new(XmppConnector::new())
     }
@@ -69,8 +121,8 @@ impl Stage for ProsodyStage {
         set("muc", self.options.rooms_domain);
         set("nick", "sameroom");
         set("server", &self.proxy.addr().to_string());
-        if self.options.tls {
-            set("ca_file", &self.server.ca_file().display().to_string());
+        if let (true, Server::Prosody(server)) = (self.options.tls, &self.server) {
+            set("ca_file", &server.ca_file().display().to_string());
         } else {
             set("tls", "off");
         }
@@ -109,6 +161,7 @@ impl Stage for ProsodyStage {
         let room = self.other_room().ok_or("no other room")?;
         let jid = format!("bridge@{}", self.options.domain);
         self.owner.ask("join", json!({"room": room, "nick": "owner"})).await?;
+        self.owner.ask("unlock", json!({"room": room})).await?;
         self.owner.ask("invite", json!({"room": room, "jid": jid})).await?;
         Ok(true)
     }

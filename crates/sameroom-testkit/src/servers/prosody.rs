@@ -170,6 +170,7 @@ fn write_certificate(folder: &TempDir, domain: &str) -> Result<(), ServerError> 
 
 fn config(folder: &str, options: &ProsodyOptions, port: u16, direct_port: u16, http: u16) -> String {
     let ProsodyOptions { domain, rooms_domain, authentication, global, rooms, .. } = options;
+    let tls_module = if options.tls { "\"tls\"," } else { "" };
     let smacks = if options.resumption { "\"smacks\"," } else { "" };
     let tls = if options.tls {
         format!(
@@ -193,7 +194,7 @@ fn config(folder: &str, options: &ProsodyOptions, port: u16, direct_port: u16, h
         "run_as_root = true\npidfile = \"{folder}/prosody.pid\"\ndata_path = \"{folder}/data\"\n\
          interfaces = {{ \"127.0.0.1\" }}\nc2s_ports = {{ {port} }}\ns2s_ports = {{ }}\ncomponent_ports = {{ }}\n\
          http_interfaces = {{ \"127.0.0.1\" }}\nhttp_ports = {{ {http} }}\nhttps_ports = {{ }}\nhttp_default_host = \"{domain}\"\n\
-         modules_enabled = {{ \"roster\", \"saslauth\", \"disco\", \"ping\", {smacks} \"pep\", \"blocklist\", \"vcard4\", \"vcard_legacy\", \"posix\", \"time\", \"version\" }}\n\
+         modules_enabled = {{ \"roster\", \"saslauth\", \"disco\", \"ping\", {smacks} {tls_module} \"pep\", \"blocklist\", \"vcard4\", \"vcard_legacy\", \"posix\", \"time\", \"version\" }}\n\
          {tls}authentication = \"{authentication}\"\nstorage = \"internal\"\nlimits = {{ }}\n\
          smacks_max_queue_size = 5000\narchive_expires_after = \"never\"\n\
          log = {{ info = \"*console\" }}\n{global}\n\
