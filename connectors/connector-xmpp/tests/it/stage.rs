@@ -77,7 +77,7 @@ impl XmppStage {
     async fn on(server: Server, options: ProsodyOptions) -> Self {
         server.add_user("bridge").await;
         server.add_user("owner").await;
-        let proxy = Proxy::start(server.addr()).await;
+        let proxy = Proxy::start(server.addr(), options.tls).await;
         let jid = format!("owner@{}", options.domain);
         let mut owner = XmppClient::connect(server.addr(), &jid, options.tls).await.expect("the owner");
         let room = format!("lobby@{}", options.rooms_domain);

@@ -178,6 +178,7 @@ api_permissions:
   tests: {{who: all, what: "*"}}
 modules:
   mod_disco: {{}}
+  mod_caps: {{}}
   mod_ping: {{}}
   mod_roster: {{}}
   mod_vcard: {{}}
