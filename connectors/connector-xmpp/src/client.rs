@@ -417,7 +417,7 @@ impl Client {
     fn resume_place(&self, jid: &str) -> Option<Place> {
         let resume = self.link.resume.iter().find(|resume| resume.room.as_str() == jid)?;
         let kept = resume.cursor.as_ref().and_then(Place::from_cursor);
-        kept.or_else(|| resume.last_heard.map(|at| Place { archive_id: None, at }))
+        kept.or_else(|| resume.last_heard.map(|at| Place::at(at)))
     }
 }
 

@@ -139,16 +139,29 @@ pub(crate) fn mark_of(id: &str) -> Option<(Mark, bool)> {
 pub(crate) struct Place {
     /// The archive's id of the last message.
     pub(crate) archive_id: Option<String>,
+    /// Where there is no archive: the id that the sender of the last message chose.
+    pub(crate) last: Option<String>,
     /// About when that was.
     pub(crate) at: Timestamp,
 }
 
 impl Place {
+    /// The place of a message in an archive.
+    pub(crate) fn archived(id: String, at: Timestamp) -> Self {
+        Self { archive_id: Some(id), last: None, at }
+    }
+
+    /// A moment.
+    pub(crate) fn at(at: Timestamp) -> Self {
+        Self { archive_id: None, last: None, at }
+    }
+
     /// As the engine keeps it.
     pub(crate) fn to_cursor(&self) -> Cursor {
-        match &self.archive_id {
-            Some(id) => Cursor::new(format!("a:{}:{id}", self.at.0)),
-            None => Cursor::new(format!("t:{}", self.at.0)),
+        match (&self.archive_id, &self.last) {
+            (Some(id), _) => Cursor::new(format!("a:{}:{id}", self.at.0)),
+            (None, Some(id)) => Cursor::new(format!("m:{}:{id}", self.at.0)),
+            (None, None) => Cursor::new(format!("t:{}", self.at.0)),
         }
     }
 
@@ -156,11 +169,12 @@ impl Place {
     pub(crate) fn from_cursor(cursor: &Cursor) -> Option<Self> {
         let (kind, rest) = cursor.as_str().split_once(':')?;
         match kind {
-            "a" => {
+            "a" | "m" => {
                 let (at, id) = rest.split_once(':')?;
-                Some(Self { archive_id: Some(id.to_owned()), at: Timestamp(at.parse().ok()?) })
+                let (id, at) = (id.to_owned(), Timestamp(at.parse().ok()?));
+                Some(if kind == "a" { Self::archived(id, at) } else { Self { last: Some(id), ..Self::at(at) } })
             }
-            "t" => Some(Self { archive_id: None, at: Timestamp(rest.parse().ok()?) }),
+            "t" => Some(Self::at(Timestamp(rest.parse().ok()?))),
             _ => None,
         }
     }
@@ -272,8 +286,9 @@ mod tests {
     #[test]
     fn places_survive_being_kept() {
         for place in [
-            Place { archive_id: Some("2026-1:x:y".into()), at: Timestamp(5) },
-            Place { archive_id: None, at: Timestamp(-7) },
+            Place::archived("2026-1:x:y".into(), Timestamp(5)),
+            Place { last: Some("c:1".into()), ..Place::at(Timestamp(6)) },
+            Place::at(Timestamp(-7)),
         ] {
             assert_eq!(Place::from_cursor(&place.to_cursor()), Some(place));
         }

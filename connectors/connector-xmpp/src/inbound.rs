@@ -97,6 +97,14 @@ pub(crate) fn delay(message: &Element) -> Option<Timestamp> {
     message.child("delay", wire::DELAY).and_then(|delay| delay.attr("stamp")).and_then(parse_stamp)
 }
 
+/// Whether a room tells a message again, as it does to those who enter.
+///
+/// A server also stamps what it kept while a connection was broken; that is heard for the first time.
+pub(crate) fn is_replayed(message: &Element, room: &str) -> bool {
+    let delay = message.child("delay", wire::DELAY);
+    delay.is_some_and(|delay| delay.attr("from").is_none_or(|from| crate::ids::split_from(from).0 == room))
+}
+
 /// Any id that its sender chose.
 pub(crate) fn origin_of(message: &Element) -> Option<&str> {
     message.attr("id").or_else(|| message.child("origin-id", wire::SID).and_then(|origin| origin.attr("id")))

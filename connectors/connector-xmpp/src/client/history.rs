@@ -55,13 +55,19 @@ impl Client {
     pub(super) async fn start_catching_up(&mut self, jid: &str) -> Result<(), End> {
         let now = self.kit.clock.wall();
         let Some(room) = self.rooms.get_mut(jid) else { return Ok(()) };
-        let queued = room.catch_up.take().unwrap_or_default();
+        let mut queued = room.catch_up.take().unwrap_or_default();
         if self.config.hipchat {
             return self.tell_live(jid, queued).await;
         }
         if !room.features.mam {
             let missed_since = room.place.as_ref().map(|place| place.at);
-            room.place = Some(Place { archive_id: None, at: now });
+            let last = room.place.as_ref().and_then(|place| place.last.as_deref());
+            // Rooms go by whole seconds and tell what we know again.
+            if let Some(known) = queued.live.iter().rposition(|message| last.is_some() && origin_of(message) == last) {
+                queued.live.drain(..=known);
+            }
+            let last = last.map(str::to_owned);
+            room.place = Some(Place { last, ..Place::at(now) });
             self.tell_live(jid, queued).await?;
             return match missed_since {
                 Some(from) => self.tell_gap(jid, from).await,
@@ -132,7 +138,7 @@ impl Client {
                 && room.place.is_none()
             {
                 room.place =
-                    Some(Place { archive_id: Some(found.id.to_owned()), at: found.at.unwrap_or(now) });
+                    Some(Place::archived(found.id.to_owned(), found.at.unwrap_or(now)));
             }
             return Ok(());
         }
@@ -152,7 +158,7 @@ impl Client {
                 // The archive has forgotten the cursor: go by time.
                 self.ask_page(jid, &Page::Since(minus(place.at, SKEW), None));
                 if let Some(room) = self.rooms.get_mut(jid) {
-                    room.place = Some(Place { archive_id: None, at: place.at });
+                    room.place = Some(Place::at(place.at));
                 }
                 return Ok(());
             }
@@ -204,7 +210,7 @@ impl Client {
         let Some(room) = self.rooms.get_mut(jid) else { return Ok(()) };
         if room.place.is_none() {
             // An empty archive: everything in it will be news.
-            room.place = Some(Place { archive_id: None, at: now });
+            room.place = Some(Place::at(now));
         }
         self.tell_place(jid).await
     }

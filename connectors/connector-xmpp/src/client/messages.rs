@@ -120,7 +120,7 @@ impl Client {
             },
         );
         let archive_id = read.archive_id.clone().map(RemoteMessageId::from);
-        let delayed = inbound::delay(message).is_some();
+        let delayed = inbound::is_replayed(message, jid);
         if self.config.hipchat && delayed {
             return Ok(());
         }
@@ -143,10 +143,10 @@ impl Client {
         let Some(room) = self.rooms.get_mut(jid) else { return Ok(()) };
         let is_post = matches!(read.event, Some(RoomEvent::Posted(_)));
         if let Some(id) = &archive_id {
-            room.place = Some(Place { archive_id: Some(id.as_str().to_owned()), at: read.at.unwrap_or(now) });
+            room.place = Some(Place::archived(id.as_str().to_owned(), read.at.unwrap_or(now)));
             room.place_untold = true;
         } else if !room.features.mam && is_post {
-            room.place = Some(Place { archive_id: None, at: now });
+            room.place = Some(Place { last: origin_of(message).map(str::to_owned), ..Place::at(now) });
             room.place_untold = true;
         }
         let mut ids: Vec<RemoteMessageId> = archive_id.into_iter().collect();

@@ -377,7 +377,8 @@ async fn a_taken_nick_gets_a_suffix_and_refusals_are_explained() {
         Report::Rooms(rooms) => Some(rooms.iter().map(|room| room.id.to_string()).collect::<Vec<_>>()),
         _ => None,
     });
-    assert!(rooms.await.expect("a list").contains(&jid));
+    let rooms = rooms.await.expect("a list");
+    assert!(rooms.contains(&jid), "{rooms:?}");
     rig.stop().await.expect("stopped");
 }
 

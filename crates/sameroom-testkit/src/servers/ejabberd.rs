@@ -173,7 +173,9 @@ listen:
       /api: mod_http_api
       /upload: mod_http_upload
 acl:
-  loopback: {{ip: ["127.0.0.0/8"]}}
+  local: {{user_regexp: ""}}
+access_rules:
+  local: {{allow: local}}
 api_permissions:
   tests: {{who: all, what: "*"}}
 modules:
