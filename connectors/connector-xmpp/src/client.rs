@@ -59,6 +59,8 @@ pub(crate) struct Pending {
     room: String,
     /// How many bytes had been queued before it, to tell whether it was written.
     offset: u64,
+    /// When it was queued.
+    since: Instant,
     /// What will confirm it.
     by: Confirmation,
 }
@@ -243,7 +245,7 @@ impl Client {
     async fn on_resumed(&mut self, handled: u32) -> Result<(), End> {
         self.out.clear();
         self.take_count(handled).await?;
-        let again: Vec<String> = self.counters.to_resend().map(|kept| kept.xml.clone()).collect();
+        let again: Vec<String> = self.counters.resend().map(|kept| kept.xml.clone()).collect();
         for xml in again {
             self.out.push(&xml);
         }
@@ -417,7 +419,7 @@ impl Client {
     fn resume_place(&self, jid: &str) -> Option<Place> {
         let resume = self.link.resume.iter().find(|resume| resume.room.as_str() == jid)?;
         let kept = resume.cursor.as_ref().and_then(Place::from_cursor);
-        kept.or_else(|| resume.last_heard.map(|at| Place::at(at)))
+        kept.or_else(|| resume.last_heard.map(Place::at))
     }
 }
 

@@ -17,6 +17,9 @@ use crate::xml::Parsed;
 const FIRST: Duration = Duration::from_secs(1);
 const MOST: Duration = Duration::from_secs(300);
 
+/// After how long a connection counts as steady.
+const STEADY: Duration = Duration::from_secs(20);
+
 /// How much is read at a time.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -135,8 +138,13 @@ async fn one_connection(client: &mut Client, backoff: &mut Backoff) -> End {
                 binding = stream.binding.unwrap_or("none"),
                 "logged in"
             );
-            backoff.reset();
-            serve(client, stream).await
+            let since = tokio::time::Instant::now();
+            let end = serve(client, stream).await;
+            // A server that takes us in and throws us out at once is not hammered.
+            if since.elapsed() > STEADY {
+                backoff.reset();
+            }
+            end
         }
         Err(end) => end,
     }

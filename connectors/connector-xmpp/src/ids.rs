@@ -172,7 +172,11 @@ impl Place {
             "a" | "m" => {
                 let (at, id) = rest.split_once(':')?;
                 let (id, at) = (id.to_owned(), Timestamp(at.parse().ok()?));
-                Some(if kind == "a" { Self::archived(id, at) } else { Self { last: Some(id), ..Self::at(at) } })
+                Some(if kind == "a" {
+                    Self::archived(id, at)
+                } else {
+                    Self { last: Some(id), ..Self::at(at) }
+                })
             }
             "t" => Some(Self::at(Timestamp(rest.parse().ok()?))),
             _ => None,

@@ -108,13 +108,13 @@ mod tests {
 
     #[test]
     fn pages_end_with_their_last_id() {
-        let end = |inner: &str| super::end(&parse_one(&format!("<iq type='result'>{inner}</iq>")));
+        let read = |inner: &str| end(&parse_one(&format!("<iq type='result'>{inner}</iq>")));
         let more = "<fin xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><last>A9</last></set></fin>";
-        assert_eq!(end(more), End { complete: false, last: Some("A9".into()) });
-        assert!(end("<fin xmlns='urn:xmpp:mam:2' complete='true'/>").complete);
+        assert_eq!(read(more), End { complete: false, last: Some("A9".into()) });
+        assert!(read("<fin xmlns='urn:xmpp:mam:2' complete='true'/>").complete);
         // A page that is neither complete nor names an end would be asked for for ever.
-        assert!(end("<fin xmlns='urn:xmpp:mam:2'/>").complete);
-        assert!(end("").complete);
+        assert!(read("<fin xmlns='urn:xmpp:mam:2'/>").complete);
+        assert!(read("").complete);
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Counters {
     }
 
     /// What goes out again after resuming.
-    pub(crate) fn to_resend(&mut self) -> impl Iterator<Item = &Kept> {
+    pub(crate) fn resend(&mut self) -> impl Iterator<Item = &Kept> {
         self.unasked = self.kept.len();
         self.kept.iter()
     }
@@ -131,7 +131,7 @@ mod tests {
         counters.keep("c", None);
         assert_eq!(keys(&counters.acknowledge(1)), ["a"]);
         assert_eq!(keys(&counters.acknowledge(1)), Vec::<&str>::new());
-        assert_eq!(counters.to_resend().map(|kept| kept.xml.clone()).collect::<Vec<_>>(), ["b", "c"]);
+        assert_eq!(counters.resend().map(|kept| kept.xml.clone()).collect::<Vec<_>>(), ["b", "c"]);
         // A server that counts what was never sent is not believed.
         assert_eq!(keys(&counters.acknowledge(9)), Vec::<&str>::new());
         assert_eq!(keys(&counters.acknowledge(3)), ["b", "c"]);

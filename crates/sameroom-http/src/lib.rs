@@ -10,6 +10,9 @@ mod client;
 mod connect;
 mod error;
 
+#[cfg(test)]
+mod tests;
+
 pub use address::is_public;
 pub use body::{Body, Source};
 pub use client::{Client, Download, Rules};

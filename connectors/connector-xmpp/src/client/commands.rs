@@ -101,9 +101,11 @@ impl Client {
             return self.tell_outcome(request.delivery, request.part, outcome).await;
         }
         let room = request.room.as_str().to_owned();
-        if let Some(known) = self.rooms.get(&room)
-            && !known.is_in()
-        {
+        let is_usable = match self.rooms.get(&room) {
+            Some(known) => known.is_in(),
+            None => Jid::parse(&room).is_some_and(|address| self.is_direct(&address)),
+        };
+        if !is_usable {
             let outcome = later(None, Wait::Room, "not in the room");
             return self.tell_outcome(request.delivery, request.part, outcome).await;
         }
@@ -121,12 +123,7 @@ impl Client {
             return self.start_upload(request, &file).await;
         }
         let to = request.room.as_str();
-        let room = self.rooms.get(to);
-        let is_room = room.is_some();
-        if !is_room && Jid::parse(to).is_none() {
-            let outcome = refused(RefusalKind::Room, "no such room");
-            return self.tell_outcome(request.delivery, request.part, outcome).await;
-        }
+        let is_room = self.rooms.contains_key(to);
         if !capabilities::can(&self.capabilities_of(to), &request.action) {
             let outcome = refused(RefusalKind::Unsupported, "this room has no form for it");
             return self.tell_outcome(request.delivery, request.part, outcome).await;
@@ -194,6 +191,7 @@ impl Client {
             part: request.part,
             room: request.room.as_str().to_owned(),
             offset: self.out.queued,
+            since: Instant::now(),
             by,
         };
         self.pending.insert(request.key.as_str().into(), pending);

@@ -63,7 +63,9 @@ impl Client {
             let missed_since = room.place.as_ref().map(|place| place.at);
             let last = room.place.as_ref().and_then(|place| place.last.as_deref());
             // Rooms go by whole seconds and tell what we know again.
-            if let Some(known) = queued.live.iter().rposition(|message| last.is_some() && origin_of(message) == last) {
+            if let Some(known) =
+                queued.live.iter().rposition(|message| last.is_some() && origin_of(message) == last)
+            {
                 queued.live.drain(..=known);
             }
             let last = last.map(str::to_owned);
@@ -137,8 +139,7 @@ impl Client {
             if let Some(room) = self.rooms.get_mut(from)
                 && room.place.is_none()
             {
-                room.place =
-                    Some(Place::archived(found.id.to_owned(), found.at.unwrap_or(now)));
+                room.place = Some(Place::archived(found.id.to_owned(), found.at.unwrap_or(now)));
             }
             return Ok(());
         }

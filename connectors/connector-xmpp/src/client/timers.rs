@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sameroom_types::action::Outcome;
 use tokio::time::Instant;
 
 use super::queries::Question;
@@ -28,6 +29,9 @@ const JOIN: Duration = Duration::from_secs(30);
 /// How long after showing us ourselves a room may take for its subject, which ends the join.
 const SUBJECT: Duration = Duration::from_secs(3);
 
+/// How long a room may take to show us what we sent.
+const SHOWN: Duration = Duration::from_secs(60);
+
 /// How long acknowledgements may stay out before the server is asked for its count.
 const COUNT: Duration = Duration::from_secs(1);
 
@@ -49,7 +53,26 @@ impl Client {
         if now - self.last_count >= COUNT {
             self.ask_for_count();
         }
+        self.check_sends(now).await?;
         self.check_rooms(now).await
+    }
+
+    /// What was sent long ago and never shown may have arrived or not; the room may have forgotten us.
+    async fn check_sends(&mut self, now: Instant) -> Result<(), End> {
+        let mut late: Vec<Box<str>> = self
+            .pending
+            .iter()
+            .filter(|(_, sent)| now - sent.since > SHOWN)
+            .map(|(key, _)| key.clone())
+            .collect();
+        late.sort_by_key(|key| self.pending.get(key).map(|sent| sent.offset));
+        for key in late {
+            let Some(sent) = self.pending.remove(&key) else { continue };
+            self.self_ping(&sent.room);
+            let outcome = Outcome::Unknown { why: "the room did not show it in time".into() };
+            self.tell_outcome(sent.delivery, sent.part, outcome).await?;
+        }
+        Ok(())
     }
 
     async fn check_rooms(&mut self, now: Instant) -> Result<(), End> {

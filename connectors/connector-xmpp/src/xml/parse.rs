@@ -60,8 +60,7 @@ impl std::fmt::Debug for StreamParser {
 impl StreamParser {
     /// A parser for a new stream.
     pub(crate) fn new(max_stanza_bytes: usize) -> Self {
-        let mut options = Options::default();
-        options.max_token_length = MAX_TOKEN_BYTES;
+        let options = Options { max_token_length: MAX_TOKEN_BYTES, ..Options::default() };
         Self {
             parser: Parser::with_options(options),
             buffer: Vec::new(),

@@ -16,6 +16,8 @@ const POST: &[u8] = b"type='groupchat'";
 struct Switches {
     /// Break when the next post passes.
     cut_at_post: AtomicBool,
+    /// Swallow what the server says.
+    deaf: AtomicBool,
     /// Let nobody in.
     closed: AtomicBool,
 }
@@ -52,6 +54,11 @@ impl Proxy {
     /// Breaks all connections now.
     pub(crate) fn cut(&self) {
         self.cut.send_modify(|count| *count += 1);
+    }
+
+    /// Swallows what the server says, or no longer.
+    pub(crate) fn deafen(&self, deaf: bool) {
+        self.switches.deaf.store(deaf, Ordering::SeqCst);
     }
 
     /// Lets nobody in from now on.
@@ -112,6 +119,9 @@ async fn relay(
             }
             count = server.read(&mut down) => {
                 let Ok(count @ 1..) = count else { return };
+                if switches.deaf.load(Ordering::SeqCst) {
+                    continue;
+                }
                 if client.write_all(&down[..count]).await.is_err() {
                     return;
                 }

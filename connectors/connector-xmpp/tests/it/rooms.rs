@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sameroom_connector::contract::{Peer, Rig, Stage};
+use sameroom_connector::contract::{Peer, Rig};
 use sameroom_connector::{Command, Report, Resume, RoomReport};
 use sameroom_markup::plain_text;
 use sameroom_testkit::servers::prosody::ProsodyOptions;
@@ -57,7 +57,8 @@ async fn a_broken_connection_is_taken_up_again_without_loss() {
     connected(&mut rig).await;
     let outcome = rig.outcome(delivery).await.expect("an outcome");
     assert!(matches!(outcome, Outcome::Done { shown: true, .. }), "{outcome:?}");
-    let history = rig.event("line", &room.id, |inbound| posted(inbound).map(|text| (text, inbound.history))).await;
+    let history =
+        rig.event("line", &room.id, |inbound| posted(inbound).map(|text| (text, inbound.history))).await;
     assert_eq!(history.expect("a line"), ("said meanwhile".to_owned(), false));
     ann.wait_for("sent into the cut").await.expect("seen");
     let times = ann.seen().await.expect("all").iter().filter(|seen| seen.text == "sent into the cut").count();
@@ -96,7 +97,8 @@ async fn many_pages_are_read_back_in_order_and_none_twice() {
     let (stage, mut rig, room) = start().await;
     let mut ann = stage.person("ann").await;
     ann.post("start").await.expect("posted");
-    let cursor = rig.event("start", &room.id, |inbound| inbound.cursor.clone().filter(|_| posted(inbound).is_some()));
+    let cursor =
+        rig.event("start", &room.id, |inbound| inbound.cursor.clone().filter(|_| posted(inbound).is_some()));
     let cursor = cursor.await.expect("a cursor");
     rig.stop().await.expect("stopped");
     for number in 0..250 {
@@ -111,7 +113,8 @@ async fn many_pages_are_read_back_in_order_and_none_twice() {
     while heard.last().map(String::as_str) != Some("live") {
         heard.push(rig.event("line", &room.id, posted).await.expect("a line"));
     }
-    let expected: Vec<String> = (0..250).map(|number| format!("line {number}")).chain(["live".to_owned()]).collect();
+    let expected: Vec<String> =
+        (0..250).map(|number| format!("line {number}")).chain(["live".to_owned()]).collect();
     assert_eq!(heard, expected);
     rig.stop().await.expect("stopped");
 }
@@ -166,7 +169,9 @@ async fn moderators_remove_messages_and_so_do_we() {
     let jid = stage.room_jid();
     let target = first.ids.primary.as_str();
     // The module speaks the old form only, slixmpp the new one: the iq is written out.
-    let xml = format!("<iq type='set' id='m1' to='{jid}'><apply-to xmlns='urn:xmpp:fasten:0' id='{target}'><moderate xmlns='urn:xmpp:message-moderate:0'><retract xmlns='urn:xmpp:message-retract:0'/></moderate></apply-to></iq>");
+    let xml = format!(
+        "<iq type='set' id='m1' to='{jid}'><apply-to xmlns='urn:xmpp:fasten:0' id='{target}'><moderate xmlns='urn:xmpp:message-moderate:0'><retract xmlns='urn:xmpp:message-retract:0'/></moderate></apply-to></iq>"
+    );
     stage.owner.ask("raw", json!({"xml": xml})).await.expect("sent");
     let cause = rig
         .event("deletion", &room.id, |inbound| match &inbound.event {
@@ -177,7 +182,11 @@ async fn moderators_remove_messages_and_so_do_we() {
     assert_eq!(cause, Ok(DeletionCause::Moderator));
 
     let account = format!("bridge@{}", stage.options.domain);
-    stage.owner.ask("affiliate", json!({"room": jid, "jid": account, "affiliation": "admin"})).await.expect("made admin");
+    stage
+        .owner
+        .ask("affiliate", json!({"room": jid, "jid": account, "affiliation": "admin"}))
+        .await
+        .expect("made admin");
     rig.wait("rights", |report| match report {
         Report::Room(found) => found.capabilities.moderate.is_full().then_some(()),
         _ => None,
@@ -186,7 +195,8 @@ async fn moderators_remove_messages_and_so_do_we() {
     .expect("told");
     ann.post("more spam").await.expect("posted");
     let second = rig.posted(&room.id, "more spam").await.expect("heard");
-    let outcome = rig.send(&room.id, Action::Delete { target: second.ids, moderate: true }).await.expect("an outcome");
+    let outcome =
+        rig.send(&room.id, Action::Delete { target: second.ids, moderate: true }).await.expect("an outcome");
     assert!(matches!(outcome, Outcome::Done { .. }), "{outcome:?}");
     ann.wait_gone("more spam").await.expect("gone");
     rig.stop().await.expect("stopped");
@@ -202,7 +212,10 @@ async fn files_go_out_after_their_caption_and_come_in() {
     writer.finish().await.expect("finished");
     let mut rig = Rig::start_with(&stage, Vec::new(), &kit).expect("a session");
     let mut room = rig.join("lobby").await.expect("the room");
-    while !matches!(room.capabilities.files, sameroom_types::capabilities::Files::Upload { max_bytes: 1_048_576, .. }) {
+    while !matches!(
+        room.capabilities.files,
+        sameroom_types::capabilities::Files::Upload { max_bytes: 1_048_576, .. }
+    ) {
         room = rig
             .wait("uploads", |report| match report {
                 Report::Room(found) => Some(found.clone()),
@@ -233,7 +246,10 @@ async fn files_go_out_after_their_caption_and_come_in() {
     assert_eq!(seen.len(), 3, "{seen:?}");
     assert_eq!((seen[0].as_str(), seen[2].as_str()), ("[Bob] shares", "after the file"));
     assert!(seen[1].starts_with("http://127.0.0.1"), "{seen:?}");
-    let echoed = rig.passed().iter().any(|report| matches!(report, Report::Event { inbound, .. } if posted(inbound).is_some()));
+    let echoed = rig
+        .passed()
+        .iter()
+        .any(|report| matches!(report, Report::Event { inbound, .. } if posted(inbound).is_some()));
     assert!(!echoed, "our own caption or file came back as somebody's");
 
     ann.upload("theirs.txt", b"their content").await.expect("uploaded");
@@ -246,7 +262,9 @@ async fn files_go_out_after_their_caption_and_come_in() {
         .expect("a file");
     assert_eq!(file.name, "theirs.txt");
     let spool = SpoolId::new("in");
-    rig.command(Command::Fetch { spool: spool.clone(), file: file.clone(), max_bytes: 100 }).await.expect("asked");
+    rig.command(Command::Fetch { spool: spool.clone(), file: file.clone(), max_bytes: 100 })
+        .await
+        .expect("asked");
     assert_eq!(fetched(&mut rig, &spool).await, Ok(13));
     let small = SpoolId::new("small");
     rig.command(Command::Fetch { spool: small.clone(), file, max_bytes: 5 }).await.expect("asked");
@@ -269,7 +287,10 @@ async fn talks_and_private_messages_are_rooms_of_two() {
     connected(&mut rig).await;
     let mut ann = stage.person("ann").await;
     let bridge = format!("bridge@{}", stage.options.domain);
-    ann.client.ask("post", json!({"to": bridge, "body": "-sameroom help", "kind": "chat"})).await.expect("sent");
+    ann.client
+        .ask("post", json!({"to": bridge, "body": "-sameroom help", "kind": "chat"}))
+        .await
+        .expect("sent");
     let direct = rig.wait("talk", |report| match report {
         Report::Room(found) if found.kind == RoomKind::Direct => Some(found.clone()),
         _ => None,
@@ -309,22 +330,33 @@ async fn people_come_go_type_act_and_have_roles_and_pictures() {
     let jid = stage.room_jid();
     ann.ask("join", json!({"room": jid, "nick": "ann"})).await.expect("joined");
     let came = rig.event("arrival", &room.id, |inbound| match &inbound.event {
-        RoomEvent::MemberChanged { member, change: MemberChange::Joined } if member.name == "ann" => Some(member.clone()),
+        RoomEvent::MemberChanged { member, change: MemberChange::Joined } if member.name == "ann" => {
+            Some(member.clone())
+        }
         _ => None,
     });
     assert_eq!(came.await.expect("told").role, Role::Member);
     ann.ask("typing", json!({"to": jid})).await.expect("typing");
-    rig.event("typing", &room.id, |inbound| matches!(inbound.event, RoomEvent::Typing { .. }).then_some(())).await.expect("told");
+    rig.event("typing", &room.id, |inbound| matches!(inbound.event, RoomEvent::Typing { .. }).then_some(()))
+        .await
+        .expect("told");
     ann.ask("post", json!({"to": jid, "body": "/me waves"})).await.expect("posted");
     let act = rig.posted(&room.id, "waves").await.expect("heard");
-    assert_eq!((act.content.kind.clone(), plain_text(&act.content.text).as_str()), (ContentKind::Action, "waves"));
+    assert_eq!(
+        (act.content.kind.clone(), plain_text(&act.content.text).as_str()),
+        (ContentKind::Action, "waves")
+    );
     let picture = act.author.avatar.expect("a picture");
     let spool = SpoolId::new("picture");
-    rig.command(Command::Fetch { spool: spool.clone(), file: picture, max_bytes: 1000 }).await.expect("asked");
+    rig.command(Command::Fetch { spool: spool.clone(), file: picture, max_bytes: 1000 })
+        .await
+        .expect("asked");
     assert_eq!(fetched(&mut rig, &spool).await, Ok(10));
     ann.ask("nick", json!({"room": jid, "nick": "anna"})).await.expect("renamed");
     rig.event("new nick", &room.id, |inbound| match &inbound.event {
-        RoomEvent::MemberChanged { change: MemberChange::Renamed { from }, .. } => (from == "ann").then_some(()),
+        RoomEvent::MemberChanged { change: MemberChange::Renamed { from }, .. } => {
+            (from == "ann").then_some(())
+        }
         _ => None,
     })
     .await
@@ -333,7 +365,8 @@ async fn people_come_go_type_act_and_have_roles_and_pictures() {
     assert_eq!(rig.posted(&room.id, "still me").await.expect("heard").author.id, act.author.id);
     ann.ask("leave", json!({"room": jid, "nick": "anna"})).await.expect("left");
     rig.event("leaving", &room.id, |inbound| {
-        matches!(inbound.event, RoomEvent::MemberChanged { change: MemberChange::Left { .. }, .. }).then_some(())
+        matches!(inbound.event, RoomEvent::MemberChanged { change: MemberChange::Left { .. }, .. })
+            .then_some(())
     })
     .await
     .expect("told");
@@ -352,10 +385,18 @@ async fn a_taken_nick_gets_a_suffix_and_refusals_are_explained() {
     let room = rig.join("lobby").await.expect("the room");
     rig.submit_text(&room.id, "hello").await.expect("submitted");
     let heard = other.text("hello").await.expect("heard");
-    assert!(heard.get("from").and_then(serde_json::Value::as_str).is_some_and(|from| from.ends_with("/sameroom_")));
+    assert!(
+        heard
+            .get("from")
+            .and_then(serde_json::Value::as_str)
+            .is_some_and(|from| from.ends_with("/sameroom_"))
+    );
 
     for (name, fields) in [
-        ("locked", json!({"muc#roomconfig_passwordprotectedroom": "1", "muc#roomconfig_roomsecret": "sesame"})),
+        (
+            "locked",
+            json!({"muc#roomconfig_passwordprotectedroom": "1", "muc#roomconfig_roomsecret": "sesame"}),
+        ),
         ("members", json!({"muc#roomconfig_membersonly": "1"})),
     ] {
         let closed = format!("{name}@{}", stage.options.rooms_domain);
@@ -388,15 +429,34 @@ async fn a_room_that_forgot_us_is_noticed_and_entered_again() {
     stage.extra.insert("self_ping_secs".into(), json!(1));
     let mut rig = Rig::start(&stage, Vec::new()).expect("a session");
     let room = rig.join("lobby").await.expect("the room");
-    rig.forget();
     let jid = stage.room_jid();
-    // Leaving behind the session's back: the server believes that it left, the session was never told.
-    let mut twin = sameroom_testkit::xmpp_client::XmppClient::connect(stage.server.addr(), "bridge@xmpp.test/twin", false)
+    // The kick never reaches the session: only asking the room brings it to light.
+    stage.proxy.deafen(true);
+    stage.owner.ask("kick", json!({"room": jid, "nick": "sameroom"})).await.expect("kicked");
+    stage
+        .owner
+        .wait("leaving", |came| {
+            let is_gone = came.get("type").and_then(serde_json::Value::as_str) == Some("unavailable");
+            (is_gone
+                && came.get("from").and_then(serde_json::Value::as_str) == Some(&format!("{jid}/sameroom")))
+            .then_some(())
+        })
         .await
-        .expect("a twin");
-    twin.ask("post", json!({"to": "owner@xmpp.test", "body": "hello", "kind": "chat"})).await.expect("sent");
+        .expect("gone");
+    stage.proxy.deafen(false);
+    rig.forget();
+    let failure = rig.wait("failure", |report| match report {
+        Report::RoomFailed(failure) => Some(failure.clone()),
+        _ => None,
+    });
+    assert!(failure.await.expect("told").retrying);
+    rig.wait("room", |report| matches!(report, Report::Room(found) if found.id == room.id).then_some(()))
+        .await
+        .expect("back");
     stage.owner.ask("destroy", json!({"room": jid})).await.expect("destroyed");
-    rig.event("end", &room.id, |inbound| matches!(inbound.event, RoomEvent::Archived).then_some(())).await.expect("told");
+    rig.event("end", &room.id, |inbound| matches!(inbound.event, RoomEvent::Archived).then_some(()))
+        .await
+        .expect("told");
     rig.stop().await.expect("stopped");
 }
 
@@ -405,9 +465,11 @@ async fn logins_that_can_not_work_are_given_up_and_others_retried() {
     let mut stage = XmppStage::start(ProsodyOptions::default()).await;
     stage.extra.insert("password".into(), json!("wrong"));
     let mut rig = Rig::start(&stage, Vec::new()).expect("a session");
-    rig.wait("NeedsRelink", |report| matches!(report, Report::Health(Health::NeedsRelink { .. })).then_some(()))
-        .await
-        .expect("given up");
+    rig.wait("NeedsRelink", |report| {
+        matches!(report, Report::Health(Health::NeedsRelink { .. })).then_some(())
+    })
+    .await
+    .expect("given up");
     stage.extra.clear();
     stage.extra.insert("tls".into(), json!("starttls"));
     let mut rig = Rig::start(&stage, Vec::new()).expect("a session");
@@ -424,7 +486,8 @@ async fn tls_is_checked_and_bound_to_the_login() {
     let options = ProsodyOptions { tls: true, ..ProsodyOptions::default() };
     let mut stage = XmppStage::start(options).await;
     let Server::Prosody(server) = &stage.server else { panic!("prosody") };
-    let (direct, pem) = (server.direct_addr(), std::fs::read_to_string(server.ca_file()).expect("a certificate"));
+    let (direct, pem) =
+        (server.direct_addr(), std::fs::read_to_string(server.ca_file()).expect("a certificate"));
     let works = async |stage: &XmppStage| {
         let mut rig = Rig::start(stage, Vec::new()).expect("a session");
         let health = rig.wait("health", |report| match report {
@@ -484,7 +547,10 @@ async fn hipchat_is_a_profile_with_fixed_names_and_little_else() {
     let outcome = rig.submit_text(&room.id, "hello").await.expect("submitted");
     assert!(matches!(rig.outcome(outcome).await, Ok(Outcome::Done { shown: true, .. })));
     let heard = ann.text("hello").await.expect("heard");
-    assert_eq!(heard.get("from").and_then(serde_json::Value::as_str), Some("7_water_cooler@conf.hipchat.test/Sam Room"));
+    assert_eq!(
+        heard.get("from").and_then(serde_json::Value::as_str),
+        Some("7_water_cooler@conf.hipchat.test/Sam Room")
+    );
     ann.ask("post", json!({"to": jid, "body": "new line"})).await.expect("posted");
     assert_eq!(rig.event("line", &room.id, posted).await.as_deref(), Ok("new line"));
     rig.stop().await.expect("stopped");
@@ -499,7 +565,8 @@ async fn hundreds_of_sends_arrive_in_order_and_quickly() {
         deliveries.push(rig.submit_text(&room.id, &format!("burst {number}")).await.expect("submitted"));
     }
     for delivery in deliveries {
-        let outcome = tokio::time::timeout(Duration::from_secs(10), rig.outcome(delivery)).await.expect("in time");
+        let outcome =
+            tokio::time::timeout(Duration::from_secs(10), rig.outcome(delivery)).await.expect("in time");
         assert!(matches!(outcome, Ok(Outcome::Done { shown: true, .. })), "{outcome:?}");
     }
     ann.wait_for("burst 299").await.expect("seen");

@@ -69,7 +69,20 @@ impl Ejabberd {
         let node = format!("sr{}@localhost", self.dist);
         let home = format!("HOME={home}");
         let args = [
-            home.as_str(), "ejabberdctl", "-n", &node, "-s", &spool, "-l", &logs, "-f", &yml, "-d", &spool, "-c", &control,
+            home.as_str(),
+            "ejabberdctl",
+            "-n",
+            &node,
+            "-s",
+            &spool,
+            "-l",
+            &logs,
+            "-f",
+            &yml,
+            "-d",
+            &spool,
+            "-c",
+            &control,
             "foreground",
         ];
         let log = PathBuf::from(path("out.log"));
@@ -129,7 +142,9 @@ impl Drop for Ejabberd {
         let Ok(entries) = std::fs::read_dir("/proc") else { return };
         for entry in entries.flatten() {
             let name = entry.file_name();
-            let Some(pid) = name.to_str().filter(|name| name.bytes().all(|b| b.is_ascii_digit())) else { continue };
+            let Some(pid) = name.to_str().filter(|name| name.bytes().all(|b| b.is_ascii_digit())) else {
+                continue;
+            };
             let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line);
             if line.contains("beam.smp") && line.contains(&folder) {

@@ -200,6 +200,6 @@ fn config(folder: &str, options: &ProsodyOptions, port: u16, direct_port: u16, h
          log = {{ info = \"*console\" }}\n{global}\n\
          VirtualHost \"{domain}\"\n\
          Component \"{rooms_domain}\" \"muc\"\n  modules_enabled = {{ {archive} }}\n  muc_log_by_default = true\n\
-         \x20 muc_room_locking = false\n  muc_room_default_public_jids = false\n{rooms}\n{upload}"
+         \x20 muc_room_locking = false\n  muc_room_default_public = true\n  muc_room_default_public_jids = false\n{rooms}\n{upload}"
     )
 }
