@@ -142,11 +142,7 @@ async fn echoes_are_recognised(stage: &mut dyn Stage) -> Result<bool, Problem> {
             && let RoomEvent::Posted(post) = &inbound.event
             && plain(&post.content.text).contains("echo: ours")
         {
-<<<<<<< HEAD
-            let is_marked = post.mark.as_ref().is_some_and(|mark| mark.token == delivery.event.0 && mark.room == delivery.room);
-=======
             let is_marked = post.mark.as_ref().is_some_and(|mark| (mark.token, mark.room) == (delivery.event.0, delivery.room));
->>>>>>> a
             let is_known = ids.as_ref().is_some_and(|ids| ids.iter().any(|id| post.ids.iter().any(|seen| seen == id)));
             ensure!(is_marked || is_known, "our own post came back without mark or known id: {post:?}");
         }
