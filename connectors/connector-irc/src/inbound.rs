@@ -3,16 +3,16 @@
 use std::borrow::Cow;
 
 use sameroom_connector::{Report, RoomReport};
+use sameroom_markup::{Dialect, Irc};
 use sameroom_types::action::{Outcome, Refusal, RefusalKind};
 use sameroom_types::event::{
-    Author, Content, ContentKind, Deletion, DeletionCause, Inbound, MemberChange, Post, Reaction, ReplyTo, Role,
-    RoomEvent,
+    Author, Content, ContentKind, Deletion, DeletionCause, Inbound, MemberChange, Post, Reaction, ReplyTo,
+    Role, RoomEvent,
 };
 use sameroom_types::ids::{Mark, NativeIds, RemoteMessageId, RemoteRoomId};
 use sameroom_types::room::RoomKind;
 use sameroom_types::text::Emoji;
 use sameroom_types::time::Timestamp;
-use sameroom_markup::{Dialect, Irc};
 use tokio::time::{Duration, Instant};
 
 use crate::client::{Client, End, LIST_MAX};
@@ -206,10 +206,18 @@ impl Client {
         self.done(&track, ids, true);
     }
 
-    fn on_room_message(&mut self, line: &Line<'_>, folded: &str, at: Option<Timestamp>, history: bool, now: Instant) {
+    fn on_room_message(
+        &mut self,
+        line: &Line<'_>,
+        folded: &str,
+        at: Option<Timestamp>,
+        history: bool,
+        now: Instant,
+    ) {
         let msgid = line.tag("msgid");
         let author = self.author(line, Some(folded));
-        if history && let Some(msgid) = &msgid
+        if history
+            && let Some(msgid) = &msgid
             && self.memory.read.get(folded).is_some_and(|read| read.author_of(msgid).is_some())
         {
             return;
@@ -360,7 +368,9 @@ impl Client {
             for track in self.confirm.passed(barrier) {
                 self.done(&track, None, false);
             }
-        } else if let Some(probe) = token.strip_prefix('p').and_then(number).and_then(|token| self.probes.remove(&token)) {
+        } else if let Some(probe) =
+            token.strip_prefix('p').and_then(number).and_then(|token| self.probes.remove(&token))
+        {
             let result = Ok(now.saturating_duration_since(probe.since));
             self.report(Report::Pong { id: probe.id, result });
         } else if let Some(token) = token.strip_prefix('h').and_then(number) {
@@ -384,7 +394,12 @@ impl Client {
         let (command, code) = (line.param(0), line.param(1));
         if command == "CHATHISTORY" {
             let label = self.label_of(line);
-            let room = line.params().iter().skip(2).find(|param| self.server.is_room(param)).map(|room| self.fold(room));
+            let room = line
+                .params()
+                .iter()
+                .skip(2)
+                .find(|param| self.server.is_room(param))
+                .map(|room| self.fold(room));
             if let Some(room) = room {
                 self.fail_history(&room, label);
             } else if let Some(label) = label {
@@ -398,7 +413,12 @@ impl Client {
         let track = match self.label_of(line) {
             Some(label) => self.confirm.by_label(label),
             None if matches!(command, "PRIVMSG" | "NOTICE" | "TAGMSG" | "REDACT" | "RELAYMSG") => {
-                let room = line.params().iter().skip(2).find(|param| self.server.is_room(param)).map(|room| self.fold(room));
+                let room = line
+                    .params()
+                    .iter()
+                    .skip(2)
+                    .find(|param| self.server.is_room(param))
+                    .map(|room| self.fold(room));
                 self.confirm.oldest(room.as_deref(), false)
             }
             None => None,
@@ -408,7 +428,10 @@ impl Client {
             "UNKNOWN_MSGID" | "REDACT_WINDOW_EXPIRED" => RefusalKind::TargetGone,
             _ => RefusalKind::Message,
         };
-        self.outcome(&track, Outcome::Refused(Refusal { kind, code: format!("{command} {code} {}", line.last()) }));
+        self.outcome(
+            &track,
+            Outcome::Refused(Refusal { kind, code: format!("{command} {code} {}", line.last()) }),
+        );
     }
 
     fn on_error(&mut self, words: &str) {
@@ -487,7 +510,8 @@ impl Client {
         let (server, casemapping) = (&self.server, self.server.casemapping);
         let Some(room) = self.rooms.get_mut(&folded) else { return };
         for name in line.last().split_ascii_whitespace() {
-            let ranks = name.chars().map_while(|sign| server.rank_of_sign(sign)).fold(0, |all, rank| all | rank);
+            let ranks =
+                name.chars().map_while(|sign| server.rank_of_sign(sign)).fold(0, |all, rank| all | rank);
             let nick = name.trim_start_matches(|sign| server.rank_of_sign(sign).is_some());
             let nick = nick.split('!').next().unwrap_or(nick);
             room.add(casemapping.fold(nick), ranks);
@@ -594,7 +618,9 @@ impl Client {
         let is_split = batch.is_some_and(|batch| batch.kind == BatchKind::Split);
         match line.command {
             "JOIN" => self.on_join(line, is_split),
-            "PART" => self.on_leave(line, line.nick(), line.params().get(1).map(|reason| (*reason).to_owned())),
+            "PART" => {
+                self.on_leave(line, line.nick(), line.params().get(1).map(|reason| (*reason).to_owned()))
+            }
             "KICK" => self.on_kick(line),
             "QUIT" => self.on_quit(line, is_split),
             _ => self.on_nick(line),
@@ -785,7 +811,8 @@ fn tagged(line: &Line<'_>, author: Author) -> Option<RoomEvent> {
     let message = reply(line)?;
     let emoji = |tag: &str| {
         let emoji = line.tag(tag).filter(|emoji| !emoji.is_empty() && emoji.len() <= 64)?;
-        let custom = emoji.strip_prefix(':').and_then(|rest| rest.strip_suffix(':')).filter(|name| !name.is_empty());
+        let custom =
+            emoji.strip_prefix(':').and_then(|rest| rest.strip_suffix(':')).filter(|name| !name.is_empty());
         Some(match custom {
             Some(name) => Emoji::Custom { name: name.to_owned(), url: None },
             None => Emoji::Unicode(emoji.to_string()),

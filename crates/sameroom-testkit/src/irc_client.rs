@@ -36,7 +36,8 @@ impl IrcClient {
         stream.set_nodelay(true)?;
         let (reader, writer) = stream.into_split();
         let passed = VecDeque::new();
-        let mut client = Self { reader: BufReader::new(reader), writer, nick: nick.to_owned(), passed, echoes: false };
+        let mut client =
+            Self { reader: BufReader::new(reader), writer, nick: nick.to_owned(), passed, echoes: false };
         let start = if caps.is_empty() { String::new() } else { "CAP LS 302\r\n".to_owned() };
         client.send(&format!("{start}NICK {nick}\r\nUSER {nick} 0 * :{nick}")).await?;
         if !caps.is_empty() {
@@ -49,7 +50,8 @@ impl IrcClient {
                     break;
                 }
             }
-            let has = |cap: &&&str| offered.split_whitespace().any(|offer| offer.split('=').next() == Some(**cap));
+            let has =
+                |cap: &&&str| offered.split_whitespace().any(|offer| offer.split('=').next() == Some(**cap));
             let wanted: Vec<&str> = caps.iter().filter(has).copied().collect();
             client.echoes = wanted.contains(&"echo-message");
             if !wanted.is_empty() {

@@ -87,7 +87,9 @@ async fn settings_that_are_wrong_are_refused(stage: &mut dyn Stage) -> Result<bo
         settings.remove(field.key);
         match connector.session(&account, &settings, &kit()) {
             Ok(_) => return Err(format!("runs without {:?}, which is declared as required", field.key)),
-            Err(error) => ensure!(error.key == field.key, "the error names {:?} instead of {:?}", error.key, field.key),
+            Err(error) => {
+                ensure!(error.key == field.key, "the error names {:?} instead of {:?}", error.key, field.key)
+            }
         }
     }
     Ok(true)
@@ -116,7 +118,10 @@ async fn two_sends_arrive_in_order(stage: &mut dyn Stage) -> Result<bool, Proble
     peer.wait_for("order: two").await?;
     let seen: Vec<String> = peer.seen().await?.into_iter().map(|seen| seen.text).collect();
     let at = |text: &str| seen.iter().position(|seen| seen.contains(text));
-    ensure!(at("order: one") < at("order: two") && at("order: one").is_some(), "seen in this order: {seen:?}");
+    ensure!(
+        at("order: one") < at("order: two") && at("order: one").is_some(),
+        "seen in this order: {seen:?}"
+    );
     let count = seen.iter().filter(|seen| seen.contains("order: ")).count();
     ensure!(count == 2, "{count} messages instead of two: {seen:?}");
     end(rig).await
@@ -142,8 +147,12 @@ async fn echoes_are_recognised(stage: &mut dyn Stage) -> Result<bool, Problem> {
             && let RoomEvent::Posted(post) = &inbound.event
             && plain(&post.content.text).contains("echo: ours")
         {
-            let is_marked = post.mark.as_ref().is_some_and(|mark| (mark.token, mark.room) == (delivery.event.0, delivery.room));
-            let is_known = ids.as_ref().is_some_and(|ids| ids.iter().any(|id| post.ids.iter().any(|seen| seen == id)));
+            let is_marked = post
+                .mark
+                .as_ref()
+                .is_some_and(|mark| (mark.token, mark.room) == (delivery.event.0, delivery.room));
+            let is_known =
+                ids.as_ref().is_some_and(|ids| ids.iter().any(|id| post.ids.iter().any(|seen| seen == id)));
             ensure!(is_marked || is_known, "our own post came back without mark or known id: {post:?}");
         }
     }
@@ -185,7 +194,9 @@ async fn what_is_declared_can_be_sent(stage: &mut dyn Stage) -> Result<bool, Pro
         && let Some(theirs) = &theirs
     {
         let target = heard.ids.clone();
-        done(rig.send(&room.id, Action::SetReactions { target: target.clone(), emoji: vec![emoji()] }).await?)?;
+        done(
+            rig.send(&room.id, Action::SetReactions { target: target.clone(), emoji: vec![emoji()] }).await?,
+        )?;
         peer.wait_reaction(theirs, "👍", true).await?;
         done(rig.send(&room.id, Action::SetReactions { target, emoji: Vec::new() }).await?)?;
         peer.wait_reaction(theirs, "👍", false).await?;
@@ -213,7 +224,9 @@ async fn ids_of(rig: &mut Rig, room: &RemoteRoomId, text: &str) -> Result<Native
     let delivery = rig.submit_text(room, text).await?;
     match done(rig.outcome(delivery).await?)?.0 {
         Some(ids) => Ok(ids),
-        None => done(rig.outcome(delivery).await?)?.0.ok_or_else(|| "no ids are told for a post of ours".to_owned()),
+        None => done(rig.outcome(delivery).await?)?
+            .0
+            .ok_or_else(|| "no ids are told for a post of ours".to_owned()),
     }
 }
 
@@ -242,7 +255,8 @@ async fn what_is_not_declared_is_refused(stage: &mut dyn Stage) -> Result<bool, 
             spool: Some(SpoolId::new("none")),
         };
         let caption = Rendered::default();
-        let file = sameroom_types::action::OutboundFile { file, author: None, caption, reply: None, thread: None };
+        let file =
+            sameroom_types::action::OutboundFile { file, author: None, caption, reply: None, thread: None };
         actions.push(Action::File(file));
     }
     let any = !actions.is_empty();
@@ -275,14 +289,20 @@ async fn what_is_declared_is_heard(stage: &mut dyn Stage) -> Result<bool, Proble
     {
         peer.react(id, "👍").await?;
         rig.event("reaction", &room.id, |inbound| match &inbound.event {
-            RoomEvent::Reacted(reaction) => (is_first(&reaction.message) && reaction.emoji == emoji()).then_some(()),
-            RoomEvent::ReactionSet(set) => (is_first(&set.message) && set.emoji.contains(&emoji())).then_some(()),
+            RoomEvent::Reacted(reaction) => {
+                (is_first(&reaction.message) && reaction.emoji == emoji()).then_some(())
+            }
+            RoomEvent::ReactionSet(set) => {
+                (is_first(&set.message) && set.emoji.contains(&emoji())).then_some(())
+            }
             _ => None,
         })
         .await?;
         peer.unreact(id, "👍").await?;
         rig.event("reaction taken back", &room.id, |inbound| match &inbound.event {
-            RoomEvent::Unreacted(reaction) => (is_first(&reaction.message) && reaction.emoji == emoji()).then_some(()),
+            RoomEvent::Unreacted(reaction) => {
+                (is_first(&reaction.message) && reaction.emoji == emoji()).then_some(())
+            }
             RoomEvent::ReactionSet(set) => (is_first(&set.message) && set.emoji.is_empty()).then_some(()),
             _ => None,
         })
@@ -321,7 +341,9 @@ async fn what_is_declared_is_heard(stage: &mut dyn Stage) -> Result<bool, Proble
     if heard.files {
         peer.upload("heard.txt", b"heard").await?;
         rig.event("file", &room.id, |inbound| match &inbound.event {
-            RoomEvent::Posted(post) => post.content.files.iter().any(|file| file.name == "heard.txt").then_some(()),
+            RoomEvent::Posted(post) => {
+                post.content.files.iter().any(|file| file.name == "heard.txt").then_some(())
+            }
             _ => None,
         })
         .await?;
@@ -338,7 +360,8 @@ async fn a_cut_while_sending_is_told(stage: &mut dyn Stage) -> Result<bool, Prob
     rig.forget();
     let first = rig.submit_text(&room.id, "cut: one").await?;
     let second = rig.submit_text(&room.id, "cut: two").await?;
-    rig.wait("Retrying", |report| matches!(report, Report::Health(Health::Retrying { .. })).then_some(())).await?;
+    rig.wait("Retrying", |report| matches!(report, Report::Health(Health::Retrying { .. })).then_some(()))
+        .await?;
     for delivery in [first, second] {
         let outcome = rig.outcome(delivery).await?;
         let is_honest = matches!(outcome, Outcome::Unknown { .. } | Outcome::Later { .. });
@@ -393,7 +416,8 @@ async fn a_kick_is_told(stage: &mut dyn Stage) -> Result<bool, Problem> {
     if !stage.kick().await? {
         return end(rig).await.map(|_| false);
     }
-    rig.event("kick", &room.id, |inbound| matches!(inbound.event, RoomEvent::Kicked { .. }).then_some(())).await?;
+    rig.event("kick", &room.id, |inbound| matches!(inbound.event, RoomEvent::Kicked { .. }).then_some(()))
+        .await?;
     let outcome = rig.send(&room.id, post("kick: after")).await?;
     let is_held = matches!(outcome, Outcome::Later { .. } | Outcome::Refused(_));
     ensure!(is_held, "after a kick a post ended as {outcome:?}");
@@ -423,7 +447,9 @@ async fn downtime_is_filled_or_told(stage: &mut dyn Stage) -> Result<bool, Probl
     peer.post("downtime: before").await?;
     let cursor = rig
         .event("post", &room.id, |inbound| match &inbound.event {
-            RoomEvent::Posted(post) if plain(&post.content.text).contains("downtime: before") => Some(inbound.cursor.clone()),
+            RoomEvent::Posted(post) if plain(&post.content.text).contains("downtime: before") => {
+                Some(inbound.cursor.clone())
+            }
             _ => None,
         })
         .await?;
@@ -436,13 +462,16 @@ async fn downtime_is_filled_or_told(stage: &mut dyn Stage) -> Result<bool, Probl
     if room.capabilities.history.is_some() {
         let is_history = rig
             .event("post from history", &room.id, |inbound| match &inbound.event {
-                RoomEvent::Posted(post) if plain(&post.content.text).contains("downtime: while away") => Some(inbound.history),
+                RoomEvent::Posted(post) if plain(&post.content.text).contains("downtime: while away") => {
+                    Some(inbound.history)
+                }
                 _ => None,
             })
             .await?;
         ensure!(is_history, "a post from history is told as if it were said now");
     } else {
-        rig.event("gap", &room.id, |inbound| matches!(inbound.event, RoomEvent::Gap { .. }).then_some(())).await?;
+        rig.event("gap", &room.id, |inbound| matches!(inbound.event, RoomEvent::Gap { .. }).then_some(()))
+            .await?;
     }
     peer.post("downtime: after").await?;
     rig.posted(&room.id, "downtime: after").await?;

@@ -143,7 +143,8 @@ impl Vault for MemoryVault {
             return Ok(Vec::new());
         }
         let values = self.lock();
-        let range = values.range(bound(from)..bound(to)).map(|((_, key), value)| (key.clone(), value.clone()));
+        let range =
+            values.range(bound(from)..bound(to)).map(|((_, key), value)| (key.clone(), value.clone()));
         Ok(if reverse { range.rev().take(limit).collect() } else { range.take(limit).collect() })
     }
 }

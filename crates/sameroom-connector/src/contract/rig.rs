@@ -47,10 +47,8 @@ impl Rig {
     /// When the settings are refused.
     pub fn start_with(stage: &dyn Stage, resume: Vec<Resume>, kit: &Kit) -> Result<Self, Problem> {
         let account = AccountId::new("contract");
-        let session = stage
-            .connector()
-            .session(&account, &stage.settings(), kit)
-            .map_err(|error| error.to_string())?;
+        let session =
+            stage.connector().session(&account, &stage.settings(), kit).map_err(|error| error.to_string())?;
         // As large as a test can fill before it looks.
         let (tx, reports) = mpsc::channel(65_536);
         let (link, end) =
@@ -72,7 +70,11 @@ impl Rig {
     ///
     /// # Errors
     /// When none comes within [`PATIENCE`]; the text lists what came instead.
-    pub async fn wait<T>(&mut self, what: &str, mut pick: impl FnMut(&Report) -> Option<T>) -> Result<T, Problem> {
+    pub async fn wait<T>(
+        &mut self,
+        what: &str,
+        mut pick: impl FnMut(&Report) -> Option<T>,
+    ) -> Result<T, Problem> {
         for index in 0..self.passed.len() {
             if let Some(found) = self.passed.get(index).and_then(&mut pick) {
                 self.passed.remove(index);
@@ -128,7 +130,8 @@ impl Rig {
         self.deliveries += 1;
         let delivery = DeliveryId { event: Seq(self.deliveries), room: RoomId(1) };
         let key = Mark::key(INSTALLATION, delivery.event.0, delivery.room, 0);
-        self.command(Command::Send(SendRequest { delivery, part: 0, room: room.clone(), key, action })).await?;
+        self.command(Command::Send(SendRequest { delivery, part: 0, room: room.clone(), key, action }))
+            .await?;
         Ok(delivery)
     }
 

@@ -26,9 +26,26 @@ pub struct InspircdOptions {
 }
 
 const MODULES: &[&str] = &[
-    "cap", "sasl", "services_account", "ircv3", "ircv3_accounttag", "ircv3_batch", "ircv3_capnotify",
-    "ircv3_chghost", "ircv3_ctctags", "ircv3_echomessage", "ircv3_invitenotify", "ircv3_labeledresponse",
-    "ircv3_msgid", "ircv3_servertime", "namesx", "uhnames", "hidechans", "botmode", "blockcolor", "globops",
+    "cap",
+    "sasl",
+    "services_account",
+    "ircv3",
+    "ircv3_accounttag",
+    "ircv3_batch",
+    "ircv3_capnotify",
+    "ircv3_chghost",
+    "ircv3_ctctags",
+    "ircv3_echomessage",
+    "ircv3_invitenotify",
+    "ircv3_labeledresponse",
+    "ircv3_msgid",
+    "ircv3_servertime",
+    "namesx",
+    "uhnames",
+    "hidechans",
+    "botmode",
+    "blockcolor",
+    "globops",
     "spanningtree",
 ];
 
@@ -42,7 +59,10 @@ impl Inspircd {
         let port = free_port()?;
         let services_port = if options.services { Some(free_port()?) } else { None };
         let path = folder.path().display().to_string();
-        std::fs::write(folder.path().join("inspircd.conf"), config(&path, port, services_port, &options.extra))?;
+        std::fs::write(
+            folder.path().join("inspircd.conf"),
+            config(&path, port, services_port, &options.extra),
+        )?;
         if let Some(link) = services_port {
             std::fs::write(folder.path().join("atheme.conf"), services_config(link))?;
         }
@@ -79,7 +99,8 @@ impl Inspircd {
         let args = ["--config", &config, "--nofork", "--runasroot"];
         self.process = Some(Process::start("inspircd", &args, file("inspircd.log"), self.port).await?);
         if self.services_port.is_some() {
-            let (config, log, data, pid) = (path("atheme.conf"), path("atheme.log"), path(""), path("atheme.pid"));
+            let (config, log, data, pid) =
+                (path("atheme.conf"), path("atheme.log"), path(""), path("atheme.pid"));
             let args = ["-n", "-b", "-c", &config, "-l", &log, "-D", &data, "-p", &pid];
             // -b creates the database and ends; the second run serves.
             if !file("services.db").exists() {

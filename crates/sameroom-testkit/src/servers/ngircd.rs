@@ -74,7 +74,8 @@ fn text(path: &Path) -> &str {
 
 fn config(port: u16, options: &NgircdOptions) -> String {
     let penalty = if options.penalties { "" } else { "MaxPenaltyTime = 0\n" };
-    let password = options.password.as_ref().map_or(String::new(), |password| format!("Password = {password}\n"));
+    let password =
+        options.password.as_ref().map_or(String::new(), |password| format!("Password = {password}\n"));
     format!(
         "[Global]\nName = irc.test.example\nInfo = test\nListen = 127.0.0.1\nPorts = {port}\n\
          ServerUID = 65534\nServerGID = 65534\n{password}\

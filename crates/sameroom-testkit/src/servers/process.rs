@@ -92,7 +92,11 @@ impl Process {
         loop {
             if let Some(status) = self.child.try_wait()? {
                 let log = std::fs::read_to_string(&self.log).unwrap_or_default();
-                return Err(ServerError::Ended { program: self.program.clone(), status: status.to_string(), log });
+                return Err(ServerError::Ended {
+                    program: self.program.clone(),
+                    status: status.to_string(),
+                    log,
+                });
             }
             if TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await.is_ok() {
                 return Ok(());
@@ -107,7 +111,9 @@ impl Process {
     /// Kills the program and waits until it is gone.
     pub(crate) async fn stop(mut self) -> Result<(), ServerError> {
         self.child.start_kill()?;
-        timeout(PATIENCE, self.child.wait()).await.map_err(|_| ServerError::Silent(self.program.clone()))??;
+        timeout(PATIENCE, self.child.wait())
+            .await
+            .map_err(|_| ServerError::Silent(self.program.clone()))??;
         Ok(())
     }
 }
@@ -115,7 +121,9 @@ impl Process {
 impl Process {
     /// Waits until the program ends by itself.
     pub(crate) async fn finish(mut self) -> Result<(), ServerError> {
-        timeout(PATIENCE, self.child.wait()).await.map_err(|_| ServerError::Silent(self.program.clone()))??;
+        timeout(PATIENCE, self.child.wait())
+            .await
+            .map_err(|_| ServerError::Silent(self.program.clone()))??;
         Ok(())
     }
 }
