@@ -3,3 +3,4 @@
 pub mod faults;
 pub mod irc_client;
 pub mod servers;
+pub mod xmpp_client;

@@ -3,5 +3,6 @@
 pub mod inspircd;
 pub mod ngircd;
 mod process;
+pub mod prosody;
 
 pub use process::{ServerError, free_port};

@@ -1,0 +1,7 @@
+//! The connector against real servers, seen by an independent client.
+
+mod contract;
+mod peer;
+mod proxy;
+mod rooms;
+mod stage;

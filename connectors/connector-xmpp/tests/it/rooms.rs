@@ -1,0 +1,1 @@
+//! Rooms beyond what the contract suite asks.
