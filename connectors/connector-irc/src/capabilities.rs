@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use sameroom_types::capabilities::{Authorship, Capabilities, Heard, History, IdScope, Once, Reactions, Support};
+use sameroom_types::capabilities::{
+    Authorship, Capabilities, Heard, History, IdScope, Once, Reactions, Support,
+};
 use sameroom_types::limit::{TextLimit, TextUnit};
 
 use crate::caps::On;
@@ -87,7 +89,8 @@ pub(crate) fn of_room(facts: Facts<'_>) -> Capabilities {
         reactions: if on.tags && facts.may_react { Reactions::Any } else { Reactions::None },
         replies: if on.tags && facts.may_reply { Support::Full } else { Support::Fallback },
         author: if relays { Authorship::Name } else { Authorship::Prefix },
-        history: history.then_some(History { look_back: Duration::from_secs(24 * 3600), changes: on.redaction }),
+        history: history
+            .then_some(History { look_back: Duration::from_secs(24 * 3600), changes: on.redaction }),
         formatting: if facts.may_colour { Support::Full } else { Support::Fallback },
         text: TextLimit { max: budget(facts, relays), unit: TextUnit::Bytes, multiline: false },
         window: if facts.is_paced { WINDOWS.0 } else { WINDOWS.1 },
@@ -138,10 +141,17 @@ mod tests {
     #[test]
     fn abilities_follow_the_server_and_the_room() {
         let plain = of_room(FACTS);
-        assert_eq!((plain.reactions, plain.replies, plain.ids), (Reactions::None, Support::Fallback, IdScope::PerAccount));
-        let on = On { tags: true, echo: true, redaction: true, chathistory: true, relaymsg: true, ..On::NONE };
+        assert_eq!(
+            (plain.reactions, plain.replies, plain.ids),
+            (Reactions::None, Support::Fallback, IdScope::PerAccount)
+        );
+        let on =
+            On { tags: true, echo: true, redaction: true, chathistory: true, relaymsg: true, ..On::NONE };
         let modern = of_room(Facts { on, is_operator: true, may_colour: false, ..FACTS });
-        assert_eq!((modern.delete, modern.moderate, modern.author), (Support::Full, Support::Full, Authorship::Name));
+        assert_eq!(
+            (modern.delete, modern.moderate, modern.author),
+            (Support::Full, Support::Full, Authorship::Name)
+        );
         assert_eq!(modern.formatting, Support::Fallback);
         assert!(modern.can_verify() && modern.once.echo);
         assert_eq!(of_room(Facts { on, may_react: false, ..FACTS }).reactions, Reactions::None);

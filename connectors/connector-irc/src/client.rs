@@ -55,6 +55,10 @@ pub(crate) const LIST_MAX: usize = 2_000;
 
 /// What the connection has to carry to the runtime.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "events are what there is most of, and are boxed when handed over"
+)]
 pub(crate) enum Effect {
     /// An event, which gets a ticket.
     Event(Inbound),
@@ -229,8 +233,7 @@ impl Client {
 
     /// Reports an event of now without a message behind it.
     pub(crate) fn happened(&mut self, folded: &str, at: Option<Timestamp>, event: RoomEvent) {
-        let inbound =
-            Inbound { room: RemoteRoomId::new(folded), at, cursor: None, history: false, event };
+        let inbound = Inbound { room: RemoteRoomId::new(folded), at, cursor: None, history: false, event };
         self.effects.push(Effect::Event(inbound));
     }
 
@@ -262,10 +265,9 @@ impl Client {
         }
     }
 
-    /// When something has to be done by itself.
-    pub(crate) fn next_at(&self, now: Instant) -> Instant {
-        let soon = now + Duration::from_secs(1);
-        self.queue.next_at().map_or(soon, |at| at.min(soon))
+    /// When the next line may go; `None` while none waits for its turn.
+    pub(crate) fn next_line_at(&self) -> Option<Instant> {
+        self.queue.next_at()
     }
 
     /// Does what time calls for; called about once a second.
@@ -281,7 +283,11 @@ impl Client {
         }
         self.retry_joins(now);
         self.watch_fills(now);
-        if self.listing.as_ref().is_some_and(|listing| now.saturating_duration_since(listing.since) > LIST_PATIENCE) {
+        if self
+            .listing
+            .as_ref()
+            .is_some_and(|listing| now.saturating_duration_since(listing.since) > LIST_PATIENCE)
+        {
             self.end_listing();
         }
     }
@@ -293,7 +299,9 @@ impl Client {
         if silence >= patience {
             let why = format!("the server has been silent for {} s", silence.as_secs());
             self.close(End::Lost { why, closing: Closing::Usual });
-        } else if !self.pinged && (silence >= PING_AFTER || (silence >= PING_AFTER / 3 && self.confirm.is_waiting())) {
+        } else if !self.pinged
+            && (silence >= PING_AFTER || (silence >= PING_AFTER / 3 && self.confirm.is_waiting()))
+        {
             self.pinged = true;
             self.write(LineBuilder::new().command("PING").text("sr-alive"));
         }
@@ -315,9 +323,8 @@ impl Client {
             may_reply: self.server.allows_tag("reply") || self.server.allows_tag("draft/reply"),
             may_react: self.server.allows_tag("draft/react"),
             may_colour: room.is_none_or(|room| !room.modes.contains(&'c') && !room.modes.contains(&'S')),
-            is_operator: room.is_some_and(|room| {
-                room.role(&me, &self.server) >= sameroom_types::event::Role::Moderator
-            }),
+            is_operator: room
+                .is_some_and(|room| room.role(&me, &self.server) >= sameroom_types::event::Role::Moderator),
             is_direct: !self.server.is_room(name),
             is_paced: self.config.pace.is_some(),
             line_len: self.server.line_len,
@@ -358,8 +365,12 @@ impl Client {
 
     /// Reports all rooms whose abilities changed with our own mask or what the server offers.
     pub(crate) fn report_rooms(&mut self) {
-        let ready: Vec<String> =
-            self.rooms.iter().filter(|(_, room)| room.reported.is_some()).map(|(key, _)| key.clone()).collect();
+        let ready: Vec<String> = self
+            .rooms
+            .iter()
+            .filter(|(_, room)| room.reported.is_some())
+            .map(|(key, _)| key.clone())
+            .collect();
         for folded in ready {
             self.report_room(&folded);
         }
@@ -410,8 +421,7 @@ impl Client {
         let written = self.queued_bytes - self.out.len() as u64;
         self.effects.clear();
         for (track, may_have_left) in self.confirm.drain(written) {
-            let outcome =
-                if may_have_left { Outcome::Unknown { why: why.to_owned() } } else { not_now(why) };
+            let outcome = if may_have_left { Outcome::Unknown { why: why.to_owned() } } else { not_now(why) };
             self.outcome(&track, outcome);
         }
         for line in self.queue.drain() {

@@ -95,10 +95,14 @@ impl Config {
         let (host, port) = address(&server, if is_tls { 6697 } else { 6667 })?;
         let nick = keys.required("nick", "the nick to use")?;
         if !is_nick(&nick) {
-            return Err(SettingsError::new("nick", "not a nick: letters, digits and []\\`_^{|}- only, no digit first"));
+            return Err(SettingsError::new(
+                "nick",
+                "not a nick: letters, digits and []\\`_^{|}- only, no digit first",
+            ));
         }
         let contact = keys.text("operator_contact")?;
-        let realname = keys.text("realname")?.unwrap_or_else(|| format!("{} bridge", sameroom_types::PRODUCT));
+        let realname =
+            keys.text("realname")?.unwrap_or_else(|| format!("{} bridge", sameroom_types::PRODUCT));
         let realname = contact.map_or(realname.clone(), |who| format!("{realname}, run by {who}"));
         let username = keys.text("username")?.unwrap_or_else(|| "sameroom".to_owned());
         let server_password = keys.text("server_password")?;
@@ -115,7 +119,10 @@ impl Config {
         };
         let tls_keys = keys.tls()?;
         if !is_tls && (tls_keys.fingerprint.is_some() || tls_keys.ca_file.is_some()) {
-            return Err(SettingsError::new("tls", "is false, so ca_file and tls_fingerprint have no meaning"));
+            return Err(SettingsError::new(
+                "tls",
+                "is false, so ca_file and tls_fingerprint have no meaning",
+            ));
         }
         keys.none_left()?;
         Ok(Self {
@@ -170,7 +177,8 @@ fn fingerprint(text: &str) -> Option<[u8; 32]> {
         .filter(|c| !matches!(c, ':' | ' '))
         .map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
         .collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits.chunks(2).map(|pair| pair.iter().fold(0, |sum, digit| sum * 16 + digit)).collect();
+    let bytes: Vec<u8> =
+        digits.chunks(2).map(|pair| pair.iter().fold(0, |sum, digit| sum * 16 + digit)).collect();
     if digits.len() == 64 { bytes.try_into().ok() } else { None }
 }
 
@@ -240,16 +248,23 @@ impl Keys {
     fn sasl(&mut self) -> Result<Option<Sasl>, SettingsError> {
         let Some(mut keys) = self.table("sasl")? else { return Ok(None) };
         let in_sasl = |error: SettingsError| SettingsError::new(format!("sasl.{}", error.key), error.problem);
-        let mechanism = match keys.text("mechanism").map_err(in_sasl)?.map(|name| name.to_ascii_uppercase()).as_deref() {
-            None | Some("PLAIN") => Mechanism::Plain,
-            Some("EXTERNAL") => Mechanism::External,
-            Some("SCRAM-SHA-256") => Mechanism::ScramSha256,
-            Some(_) => {
-                return Err(SettingsError::new("sasl.mechanism", "must be PLAIN, SCRAM-SHA-256 or EXTERNAL"));
-            }
-        };
+        let mechanism =
+            match keys.text("mechanism").map_err(in_sasl)?.map(|name| name.to_ascii_uppercase()).as_deref() {
+                None | Some("PLAIN") => Mechanism::Plain,
+                Some("EXTERNAL") => Mechanism::External,
+                Some("SCRAM-SHA-256") => Mechanism::ScramSha256,
+                Some(_) => {
+                    return Err(SettingsError::new(
+                        "sasl.mechanism",
+                        "must be PLAIN, SCRAM-SHA-256 or EXTERNAL",
+                    ));
+                }
+            };
         let (username, password) = if mechanism == Mechanism::External {
-            (keys.text("username").map_err(in_sasl)?.unwrap_or_default(), keys.text("password").map_err(in_sasl)?.unwrap_or_default())
+            (
+                keys.text("username").map_err(in_sasl)?.unwrap_or_default(),
+                keys.text("password").map_err(in_sasl)?.unwrap_or_default(),
+            )
         } else {
             let username = keys.required("username", "the services account").map_err(in_sasl)?;
             (username, keys.required("password", "the account's password").map_err(in_sasl)?)
@@ -267,7 +282,9 @@ impl Keys {
                 return Ok(None);
             }
             Some(Value::Object(_)) => {}
-            Some(_) => return Err(SettingsError::new("pace", "must be \"off\" or { burst = 5, per_second = 1.0 }")),
+            Some(_) => {
+                return Err(SettingsError::new("pace", "must be \"off\" or { burst = 5, per_second = 1.0 }"));
+            }
         }
         let Some(mut keys) = self.table("pace")? else { return Ok(Some(default)) };
         let in_pace = |error: SettingsError| SettingsError::new(format!("pace.{}", error.key), error.problem);
@@ -281,16 +298,19 @@ impl Keys {
         let ca_file = self.text("ca_file")?;
         let fingerprint = match self.text("tls_fingerprint")? {
             None => None,
-            Some(text) => Some(
-                fingerprint(&text)
-                    .ok_or_else(|| SettingsError::new("tls_fingerprint", "must be a SHA-256 of 64 hex digits"))?,
-            ),
+            Some(text) => Some(fingerprint(&text).ok_or_else(|| {
+                SettingsError::new("tls_fingerprint", "must be a SHA-256 of 64 hex digits")
+            })?),
         };
         let client_certificate = match (self.text("client_cert_file")?, self.text("client_key_file")?) {
             (None, None) => None,
             (Some(cert), Some(key)) => Some((cert, key)),
-            (Some(_), None) => return Err(SettingsError::new("client_key_file", "is missing beside client_cert_file")),
-            (None, Some(_)) => return Err(SettingsError::new("client_cert_file", "is missing beside client_key_file")),
+            (Some(_), None) => {
+                return Err(SettingsError::new("client_key_file", "is missing beside client_cert_file"));
+            }
+            (None, Some(_)) => {
+                return Err(SettingsError::new("client_cert_file", "is missing beside client_key_file"));
+            }
         };
         Ok(Tls { ca_file, fingerprint, client_certificate })
     }
@@ -310,7 +330,8 @@ mod tests {
         let config = read(json!({"server": "irc.example.net", "nick": "same"})).expect("enough");
         assert_eq!((config.host.as_str(), config.port), ("irc.example.net", 6697));
         assert_eq!(config.pace, Some(Pace { burst: 5.0, per_second: 1.0 }));
-        let config = read(json!({"server": "[::1]:7000", "nick": "same", "tls": false, "pace": "off"})).expect("enough");
+        let config = read(json!({"server": "[::1]:7000", "nick": "same", "tls": false, "pace": "off"}))
+            .expect("enough");
         assert_eq!((config.host.as_str(), config.port, config.pace), ("::1", 7000, None));
     }
 

@@ -35,6 +35,9 @@ const QUICK_RETRY: Duration = Duration::from_secs(1);
 /// How long a goodbye may take.
 const QUIT_PATIENCE: Duration = Duration::from_millis(400);
 
+/// How often the client looks after what time alone brings about.
+const TICK: Duration = Duration::from_secs(1);
+
 /// What one read takes at most.
 const READ_BYTES: usize = 64 * 1024;
 
@@ -88,7 +91,12 @@ impl Session for IrcSession {
 
 impl IrcSession {
     /// One connection from its first byte to the end of the pause after it.
-    async fn once(&self, mut memory: Memory, link: &mut SessionLink, backoff: &mut Backoff) -> Result<Memory, Stop> {
+    async fn once(
+        &self,
+        mut memory: Memory,
+        link: &mut SessionLink,
+        backoff: &mut Backoff,
+    ) -> Result<Memory, Stop> {
         link.report(Report::Health(Health::Connecting)).await?;
         let opened = match self.attend(self.open(), &mut memory, link).await? {
             Ok(opened) => opened,
@@ -99,7 +107,8 @@ impl IrcSession {
             }
         };
         let (mut reader, mut writer) = opened;
-        let mut client = Client::new(Arc::clone(&self.config), Arc::clone(&self.clock), memory, Instant::now());
+        let mut client =
+            Client::new(Arc::clone(&self.config), Arc::clone(&self.clock), memory, Instant::now());
         let stop = link.stop.clone();
         // Whatever was under way when this is dropped is answered below, or unknown because the session ends.
         let end = tokio::select! {
@@ -139,7 +148,13 @@ impl IrcSession {
         Ok(memory)
     }
 
-    async fn pause(&self, memory: &mut Memory, link: &mut SessionLink, pause: Duration, why: &str) -> Result<(), Stop> {
+    async fn pause(
+        &self,
+        memory: &mut Memory,
+        link: &mut SessionLink,
+        pause: Duration,
+        why: &str,
+    ) -> Result<(), Stop> {
         link.report(Report::Health(Health::Retrying { after: pause, why: why.to_owned() })).await?;
         self.wait(memory, link, pause).await
     }
@@ -149,7 +164,12 @@ impl IrcSession {
     }
 
     /// Waits for something while there is no connection, answering commands meanwhile.
-    async fn attend<T>(&self, wait: impl Future<Output = T>, memory: &mut Memory, link: &mut SessionLink) -> Result<T, Stop> {
+    async fn attend<T>(
+        &self,
+        wait: impl Future<Output = T>,
+        memory: &mut Memory,
+        link: &mut SessionLink,
+    ) -> Result<T, Stop> {
         tokio::pin!(wait);
         loop {
             tokio::select! {
@@ -208,10 +228,11 @@ fn refuse(command: Command, memory: &mut Memory) -> Option<Report> {
         }),
         Command::Join { room } => {
             let name = room.trim().to_owned();
-            let wanted = memory
-                .wanted
-                .entry(memory.casemapping.fold(&name))
-                .or_insert_with(|| Wanted { name, asked: Vec::new(), retry_at: None });
+            let wanted = memory.wanted.entry(memory.casemapping.fold(&name)).or_insert_with(|| Wanted {
+                name,
+                asked: Vec::new(),
+                retry_at: None,
+            });
             if !wanted.asked.contains(&room) {
                 wanted.asked.push(room);
             }
@@ -234,18 +255,28 @@ fn refuse(command: Command, memory: &mut Memory) -> Option<Report> {
 }
 
 /// Carries bytes and commands until the connection ends.
-async fn serve(client: &mut Client, reader: &mut Reader, writer: &mut Writer, link: &mut SessionLink) -> Result<End, Stop> {
+async fn serve(
+    client: &mut Client,
+    reader: &mut Reader,
+    writer: &mut Writer,
+    link: &mut SessionLink,
+) -> Result<End, Stop> {
     let mut lines = Lines::default();
     let mut unflushed = false;
+    let mut tick_at = Instant::now() + TICK;
     loop {
         let now = Instant::now();
+        if now >= tick_at {
+            tick_at = now + TICK;
+            client.tick(now);
+        }
         client.release(now);
         carry(client, link).await?;
         if let Some(end) = client.end.take() {
             return Ok(end);
         }
         unflushed |= !client.out.is_empty();
-        let wake_at = client.next_at(now);
+        let wake_at = client.next_line_at().map_or(tick_at, |at| at.min(tick_at));
         let out = &mut client.out;
         // Each branch may be dropped half-way: reads and partial writes leave their buffers consistent.
         tokio::select! {
@@ -279,7 +310,6 @@ async fn serve(client: &mut Client, reader: &mut Reader, writer: &mut Writer, li
             }
             () = sleep_until(wake_at) => {}
         }
-        client.tick(Instant::now());
     }
 }
 

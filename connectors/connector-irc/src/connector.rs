@@ -25,7 +25,12 @@ impl Connector for IrcConnector {
         Arc::new(Irc { colours: formatting.is_full() })
     }
 
-    fn session(&self, _: &AccountId, settings: &Settings, kit: &Kit) -> Result<Box<dyn Session>, SettingsError> {
+    fn session(
+        &self,
+        _: &AccountId,
+        settings: &Settings,
+        kit: &Kit,
+    ) -> Result<Box<dyn Session>, SettingsError> {
         Ok(Box::new(IrcSession::new(Config::read(settings)?, kit)))
     }
 }
@@ -47,24 +52,95 @@ static DESCRIPTION: PlatformDescription = PlatformDescription {
         required("server", "Server", "Host and port, such as irc.libera.chat:6697."),
         field("tls", "TLS", "Whether the connection is encrypted; on by default.", FieldKind::Bool),
         required("nick", "Nick", "The nick to use; another one is taken while it is in use."),
-        field("realname", "Real name", "Shown by WHOIS; says by default that this is a bridge.", FieldKind::Text),
-        field("username", "User name", "The user part of the mask; \"sameroom\" by default.", FieldKind::Text),
-        field("operator_contact", "Operator's contact", "Added to the real name, so that people know whom to ask.", FieldKind::Text),
-        field("server_password", "Server password", "Only where the server wants one to connect.", FieldKind::Secret),
-        field("sasl", "SASL login", "{ mechanism = \"PLAIN\" | \"SCRAM-SHA-256\" | \"EXTERNAL\", username, password }: logs in before the bot is seen. No connection is made without it once set.", FieldKind::Table),
-        field("nickserv_password", "NickServ password", "For networks without SASL: sent to NickServ as IDENTIFY.", FieldKind::Secret),
-        field("channel_keys", "Keys of rooms", "{ \"#room\" = \"key\" } for rooms with mode +k.", FieldKind::Table),
-        field("pace", "Pace", "{ burst = 5, per_second = 1.0 } is the default; \"off\" on a server of your own.", FieldKind::Table),
-        field("ca_file", "Authorities", "A PEM file with the only certificate authorities to trust.", FieldKind::Text),
-        field("tls_fingerprint", "Pinned certificate", "SHA-256 of the only server certificate to accept, in hex.", FieldKind::Text),
-        field("client_cert_file", "Client certificate", "A PEM file with our own certificate, for SASL EXTERNAL.", FieldKind::Text),
+        field(
+            "realname",
+            "Real name",
+            "Shown by WHOIS; says by default that this is a bridge.",
+            FieldKind::Text,
+        ),
+        field(
+            "username",
+            "User name",
+            "The user part of the mask; \"sameroom\" by default.",
+            FieldKind::Text,
+        ),
+        field(
+            "operator_contact",
+            "Operator's contact",
+            "Added to the real name, so that people know whom to ask.",
+            FieldKind::Text,
+        ),
+        field(
+            "server_password",
+            "Server password",
+            "Only where the server wants one to connect.",
+            FieldKind::Secret,
+        ),
+        field(
+            "sasl",
+            "SASL login",
+            "{ mechanism = \"PLAIN\" | \"SCRAM-SHA-256\" | \"EXTERNAL\", username, password }: logs in before the bot is seen. No connection is made without it once set.",
+            FieldKind::Table,
+        ),
+        field(
+            "nickserv_password",
+            "NickServ password",
+            "For networks without SASL: sent to NickServ as IDENTIFY.",
+            FieldKind::Secret,
+        ),
+        field(
+            "channel_keys",
+            "Keys of rooms",
+            "{ \"#room\" = \"key\" } for rooms with mode +k.",
+            FieldKind::Table,
+        ),
+        field(
+            "pace",
+            "Pace",
+            "{ burst = 5, per_second = 1.0 } is the default; \"off\" on a server of your own.",
+            FieldKind::Table,
+        ),
+        field(
+            "ca_file",
+            "Authorities",
+            "A PEM file with the only certificate authorities to trust.",
+            FieldKind::Text,
+        ),
+        field(
+            "tls_fingerprint",
+            "Pinned certificate",
+            "SHA-256 of the only server certificate to accept, in hex.",
+            FieldKind::Text,
+        ),
+        field(
+            "client_cert_file",
+            "Client certificate",
+            "A PEM file with our own certificate, for SASL EXTERNAL.",
+            FieldKind::Text,
+        ),
         field("client_key_file", "Client key", "A PEM file with the certificate's key.", FieldKind::Text),
-        field("network", "Network", "The network's name where two accounts use different servers of one network; by default the server's own word and its address.", FieldKind::Text),
-        field("encoding", "Old encoding", "What lines that are not UTF-8 are read as: cp1252 (default), latin1 or utf-8.", FieldKind::Text),
+        field(
+            "network",
+            "Network",
+            "The network's name where two accounts use different servers of one network; by default the server's own word and its address.",
+            FieldKind::Text,
+        ),
+        field(
+            "encoding",
+            "Old encoding",
+            "What lines that are not UTF-8 are read as: cp1252 (default), latin1 or utf-8.",
+            FieldKind::Text,
+        ),
     ],
     linking: &[
-        LinkStep::Enter { fields: &["server", "tls", "nick"], say: "Say where to connect and under which nick." },
-        LinkStep::Enter { fields: &["sasl", "nickserv_password"], say: "If the nick is registered, give its login." },
+        LinkStep::Enter {
+            fields: &["server", "tls", "nick"],
+            say: "Say where to connect and under which nick.",
+        },
+        LinkStep::Enter {
+            fields: &["sasl", "nickserv_password"],
+            say: "If the nick is registered, give its login.",
+        },
         LinkStep::Wait { say: "Waiting until the server lets us in." },
     ],
     capabilities: capabilities::PLAIN,

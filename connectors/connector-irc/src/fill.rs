@@ -86,7 +86,8 @@ pub(crate) struct Requests(VecDeque<Request>);
 
 impl Requests {
     fn index(&self, label: Option<u64>, room: &str) -> Option<usize> {
-        let is_it = |request: &Request| request.room == room && label.is_none_or(|label| label == request.label);
+        let is_it =
+            |request: &Request| request.room == room && label.is_none_or(|label| label == request.label);
         self.0.iter().position(is_it)
     }
 }
@@ -99,7 +100,9 @@ impl Client {
             return;
         }
         let Some(read) = self.memory.read.get(folded) else { return };
-        let Some(since) = read.last_heard.or(read.position.as_ref().map(|position| position.at)) else { return };
+        let Some(since) = read.last_heard.or(read.position.as_ref().map(|position| position.at)) else {
+            return;
+        };
         if !on.chathistory && self.clock.wall().since(since) < SHORT_ABSENCE {
             return;
         }
@@ -152,8 +155,10 @@ impl Client {
 
     /// Looks for one of our own sends; false if it can't be done.
     pub(crate) fn ask_history(&mut self, folded: &str, since: Timestamp, purpose: Purpose) -> bool {
-        let start = Timestamp(since.0.saturating_sub(i64::try_from(CLOCK_FUZZ.as_millis()).unwrap_or(0)).max(0));
-        self.rooms.contains_key(folded) && self.request_history(folded, &format!("timestamp={start}"), purpose)
+        let start =
+            Timestamp(since.0.saturating_sub(i64::try_from(CLOCK_FUZZ.as_millis()).unwrap_or(0)).max(0));
+        self.rooms.contains_key(folded)
+            && self.request_history(folded, &format!("timestamp={start}"), purpose)
     }
 
     fn request_history(&mut self, folded: &str, selector: &str, purpose: Purpose) -> bool {
@@ -168,7 +173,14 @@ impl Client {
         }
         let limit = self.history_limit().to_string();
         self.urgent(line.command("CHATHISTORY").arg("AFTER").arg(&name).arg(selector).arg(&limit));
-        self.requests.0.push_back(Request { label, room: folded.to_owned(), purpose, lines: 0, last: None, since: None });
+        self.requests.0.push_back(Request {
+            label,
+            room: folded.to_owned(),
+            purpose,
+            lines: 0,
+            last: None,
+            since: None,
+        });
         true
     }
 
@@ -177,9 +189,18 @@ impl Client {
     }
 
     /// Notes a line of a history batch before it is read as an event.
-    pub(crate) fn note_history_line(&mut self, folded: &str, label: Option<u64>, at: Option<Timestamp>, line: &Line<'_>, mark: Option<&str>) {
+    pub(crate) fn note_history_line(
+        &mut self,
+        folded: &str,
+        label: Option<u64>,
+        at: Option<Timestamp>,
+        line: &Line<'_>,
+        mark: Option<&str>,
+    ) {
         let msgid = line.tag("msgid");
-        let Some(request) = self.requests.index(label, folded).and_then(|index| self.requests.0.get_mut(index)) else {
+        let Some(request) =
+            self.requests.index(label, folded).and_then(|index| self.requests.0.get_mut(index))
+        else {
             return;
         };
         request.lines += 1;
@@ -196,7 +217,9 @@ impl Client {
 
     /// A history batch is over.
     pub(crate) fn end_history(&mut self, folded: &str, label: Option<u64>) {
-        let Some(request) = self.requests.index(label, folded).and_then(|index| self.requests.0.remove(index)) else {
+        let Some(request) =
+            self.requests.index(label, folded).and_then(|index| self.requests.0.remove(index))
+        else {
             return;
         };
         let is_full = request.lines >= self.history_limit();
@@ -212,8 +235,11 @@ impl Client {
                 self.report(Report::Answer { delivery, part, answer });
             }
             Purpose::Fill { .. } => {
-                let collected =
-                    self.rooms.get(folded).and_then(|room| room.fill.as_ref()).map_or(0, |fill| fill.collected.len());
+                let collected = self
+                    .rooms
+                    .get(folded)
+                    .and_then(|room| room.fill.as_ref())
+                    .map_or(0, |fill| fill.collected.len());
                 match request.last {
                     Some(last) if is_full && collected < EVENTS_MAX => self.ask_after(folded, last),
                     _ => self.finish_fill(folded, !is_full),
@@ -224,7 +250,9 @@ impl Client {
 
     /// A history request was refused.
     pub(crate) fn fail_history(&mut self, folded: &str, label: Option<u64>) {
-        let Some(request) = self.requests.index(label, folded).and_then(|index| self.requests.0.remove(index)) else {
+        let Some(request) =
+            self.requests.index(label, folded).and_then(|index| self.requests.0.remove(index))
+        else {
             return;
         };
         match request.purpose {
@@ -245,8 +273,10 @@ impl Client {
 
     /// The server has said all that it plays back by itself.
     pub(crate) fn end_playback(&mut self, token: u64) {
-        let ends = |room: &crate::rooms::Room| room.fill.as_ref().is_some_and(|fill| fill.playback == Some(token));
-        let Some(folded) = self.rooms.iter().find(|(_, room)| ends(room)).map(|(folded, _)| folded.clone()) else {
+        let ends =
+            |room: &crate::rooms::Room| room.fill.as_ref().is_some_and(|fill| fill.playback == Some(token));
+        let Some(folded) = self.rooms.iter().find(|(_, room)| ends(room)).map(|(folded, _)| folded.clone())
+        else {
             return;
         };
         let is_complete = self.rooms.get(&folded).and_then(|room| room.fill.as_ref()).is_some_and(|fill| {
@@ -258,7 +288,9 @@ impl Client {
 
     /// Ends what takes too long.
     pub(crate) fn watch_fills(&mut self, now: Instant) {
-        let is_late = |since: Option<Instant>| since.is_some_and(|since| now.saturating_duration_since(since) > PATIENCE);
+        let is_late = |since: Option<Instant>| {
+            since.is_some_and(|since| now.saturating_duration_since(since) > PATIENCE)
+        };
         let late: Vec<String> = self
             .rooms
             .iter()
@@ -309,8 +341,11 @@ impl Client {
     }
 
     fn finish_fill(&mut self, folded: &str, is_complete: bool) {
-        let Some(fill) = self.rooms.get_mut(folded).and_then(|room| room.fill.take()) else { return };
-        self.requests.0.retain(|request| request.room != folded || matches!(request.purpose, Purpose::Ask { .. }));
+        let Some(mut fill) = self.rooms.get_mut(folded).and_then(|room| room.fill.take()) else { return };
+        fill.drop_what_was_read();
+        self.requests
+            .0
+            .retain(|request| request.room != folded || matches!(request.purpose, Purpose::Ask { .. }));
         if !is_complete {
             let until = fill.collected.first().and_then(|first| first.at);
             self.announce_gap(folded, until);
@@ -320,7 +355,9 @@ impl Client {
 
     fn announce_gap(&mut self, folded: &str, until: Option<Timestamp>) {
         let now = self.clock.wall();
-        let Some(from) = self.memory.read.get_mut(folded).and_then(|read| read.last_heard.take()) else { return };
+        let Some(from) = self.memory.read.get_mut(folded).and_then(|read| read.last_heard.take()) else {
+            return;
+        };
         let to = until.unwrap_or(now);
         if to.since(from) >= SHORT_ABSENCE {
             self.happened(folded, Some(now), RoomEvent::Gap { from, to });
@@ -329,8 +366,12 @@ impl Client {
 
     /// Puts back how far rooms were read whose filling did not come to its end.
     pub(crate) fn abandon_fills(&mut self) {
-        let folded: Vec<String> =
-            self.rooms.iter().filter(|(_, room)| room.fill.is_some()).map(|(folded, _)| folded.clone()).collect();
+        let folded: Vec<String> = self
+            .rooms
+            .iter()
+            .filter(|(_, room)| room.fill.is_some())
+            .map(|(folded, _)| folded.clone())
+            .collect();
         for folded in folded {
             if let Some(fill) = self.rooms.remove(&folded).and_then(|room| room.fill) {
                 let read = self.memory.read.entry(folded.clone()).or_default();
@@ -348,13 +389,20 @@ impl Client {
 }
 
 impl Fill {
-    /// Whether an event of history came after what was read before.
+    /// Whether an event of history may have come after what was read before.
     fn is_new(&self, inbound: &Inbound) -> bool {
-        let Some(at) = inbound.at else { return true };
-        match (&self.from, self.last_heard) {
-            (Some(from), _) => at > from.at || (at == from.at && msgid_of(inbound) != from.msgid.as_deref()),
-            (None, Some(heard)) => at >= heard,
-            (None, None) => true,
+        let known = self.from.as_ref().map(|from| from.at).or(self.last_heard);
+        let (Some(at), Some(known)) = (inbound.at, known) else { return true };
+        // InspIRCd remembers whole seconds only, although it told us milliseconds at first.
+        let known = if at.0 % 1_000 == 0 { known.0 - known.0.rem_euclid(1_000) } else { known.0 };
+        at.0 >= known
+    }
+
+    /// Drops the last message read before, and what stands before it.
+    fn drop_what_was_read(&mut self) {
+        let Some(msgid) = self.from.as_ref().and_then(|from| from.msgid.as_deref()) else { return };
+        if let Some(index) = self.collected.iter().position(|inbound| msgid_of(inbound) == Some(msgid)) {
+            self.collected.drain(..=index);
         }
     }
 }

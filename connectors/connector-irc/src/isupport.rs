@@ -106,12 +106,18 @@ impl Isupport {
 
     /// The ranks that signs before a nick or mode letters stand for, as bits: bit 0 is the highest.
     pub(crate) fn rank_of_sign(&self, sign: char) -> Option<u16> {
-        self.prefix.iter().position(|(_, s)| *s == sign).and_then(|index| 1_u16.checked_shl(u32::try_from(index).ok()?))
+        self.prefix
+            .iter()
+            .position(|(_, s)| *s == sign)
+            .and_then(|index| 1_u16.checked_shl(u32::try_from(index).ok()?))
     }
 
     /// The rank that a mode letter gives.
     pub(crate) fn rank_of_mode(&self, mode: char) -> Option<u16> {
-        self.prefix.iter().position(|(m, _)| *m == mode).and_then(|index| 1_u16.checked_shl(u32::try_from(index).ok()?))
+        self.prefix
+            .iter()
+            .position(|(m, _)| *m == mode)
+            .and_then(|index| 1_u16.checked_shl(u32::try_from(index).ok()?))
     }
 
     /// Whether a channel mode takes a parameter when it is set or unset.
@@ -131,14 +137,25 @@ mod tests {
     #[test]
     fn tokens_are_taken_in_and_back() {
         let mut server = Isupport::default();
-        for token in ["CASEMAPPING=ascii", "PREFIX=(qov)~@+", "CHANTYPES=#", "NETWORK=A\\x20B", "BOT=B", "CHANMODES=beI,k,l,imn"] {
+        for token in [
+            "CASEMAPPING=ascii",
+            "PREFIX=(qov)~@+",
+            "CHANTYPES=#",
+            "NETWORK=A\\x20B",
+            "BOT=B",
+            "CHANMODES=beI,k,l,imn",
+        ] {
             server.take(token);
         }
         assert_eq!(server.rank_of_sign('@'), Some(2));
         assert_eq!(server.rank_of_mode('q'), Some(1));
         assert_eq!(server.network.as_deref(), Some("A B"));
         assert!(server.is_room("#a") && !server.is_room("&a") && !server.is_room(""));
-        assert!(server.takes_param('l', true) && !server.takes_param('l', false) && server.takes_param('I', false));
+        assert!(
+            server.takes_param('l', true)
+                && !server.takes_param('l', false)
+                && server.takes_param('I', false)
+        );
         server.take("-BOT");
         assert_eq!(server.bot, None);
     }

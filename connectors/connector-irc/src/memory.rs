@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use sameroom_connector::Resume;
-use sameroom_types::ids::{RemoteUserId, RemoteRoomId};
+use sameroom_types::ids::{RemoteRoomId, RemoteUserId};
 use sameroom_types::time::Timestamp;
 use tokio::time::Instant;
 

@@ -1,7 +1,9 @@
 //! What the runtime asks for, as lines.
 
 use sameroom_connector::{Command, Report, RoomFailure};
-use sameroom_types::action::{Action, Answer, Outcome, OutboundPost, Refusal, RefusalKind, SendRequest, Wait};
+use sameroom_types::action::{
+    Action, Answer, OutboundPost, Outcome, Refusal, RefusalKind, SendRequest, Wait,
+};
 use sameroom_types::ids::{NativeIds, RemoteMessageId, RemoteRoomId, RemoteUserId};
 use tokio::time::Instant;
 
@@ -39,13 +41,18 @@ impl Client {
                 let is_asked = self.caps.on.chathistory
                     && self.caps.on.tags
                     && self.server.is_room(room.as_str())
-                    && self.ask_history(room.as_str(), since, Purpose::Ask { delivery, part, key, found: None });
+                    && self.ask_history(
+                        room.as_str(),
+                        since,
+                        Purpose::Ask { delivery, part, key, found: None },
+                    );
                 if !is_asked {
                     self.report(Report::Answer { delivery, part, answer: Answer::CannotTell });
                 }
             }
             Command::Fetch { spool, file, .. } => {
-                let result = Err(sameroom_connector::FetchError::Gone(format!("IRC has no file {}", file.name)));
+                let result =
+                    Err(sameroom_connector::FetchError::Gone(format!("IRC has no file {}", file.name)));
                 self.report(Report::Fetched { spool, result });
             }
             Command::Ping { id, .. } => {
@@ -112,9 +119,7 @@ impl Client {
             .memory
             .wanted
             .iter_mut()
-            .filter_map(|(folded, wanted)| {
-                wanted.retry_at.take_if(|at| *at <= now).map(|_| folded.clone())
-            })
+            .filter_map(|(folded, wanted)| wanted.retry_at.take_if(|at| *at <= now).map(|_| folded.clone()))
             .collect();
         self.join_some(&due);
     }
@@ -172,7 +177,11 @@ impl Client {
         }
         let folded = room.as_str();
         let is_room = self.server.is_room(folded);
-        let Some(target) = (if is_room { self.rooms.get(folded).map(|room| room.name.clone()) } else { Some(folded.to_owned()) }) else {
+        let Some(target) = (if is_room {
+            self.rooms.get(folded).map(|room| room.name.clone())
+        } else {
+            Some(folded.to_owned())
+        }) else {
             let why = "not in the room at the moment".to_owned();
             return self.report(answer(Outcome::Later { after: None, scope: Wait::Room, why }));
         };
@@ -196,7 +205,8 @@ impl Client {
 
     fn line_for(&self, target: &str, action: &Action, key: &str, label: u64) -> Result<LineBuilder, Refusal> {
         let on = self.caps.on;
-        let unsupported = |what: &str| Refusal { kind: RefusalKind::Unsupported, code: format!("no {what} here") };
+        let unsupported =
+            |what: &str| Refusal { kind: RefusalKind::Unsupported, code: format!("no {what} here") };
         let mut line = LineBuilder::new();
         if on.labels {
             line = line.tag("label", &format!("sr{label}"));
@@ -213,7 +223,8 @@ impl Client {
                 if !on.tags || !self.server.allows_tag("draft/react") || !is_native(&message.primary) {
                     return Err(unsupported("reaction"));
                 }
-                let tag = if matches!(action, Action::React { .. }) { "+draft/react" } else { "+draft/unreact" };
+                let tag =
+                    if matches!(action, Action::React { .. }) { "+draft/react" } else { "+draft/unreact" };
                 let line = self.reply_tags(line, &message.primary).tag(tag, &emoji.fallback());
                 Ok(line.command("TAGMSG").arg(target))
             }
@@ -223,7 +234,13 @@ impl Client {
         }
     }
 
-    fn line_of_post(&self, mut line: LineBuilder, target: &str, post: &OutboundPost, key: &str) -> LineBuilder {
+    fn line_of_post(
+        &self,
+        mut line: LineBuilder,
+        target: &str,
+        post: &OutboundPost,
+        key: &str,
+    ) -> LineBuilder {
         let on = self.caps.on;
         if let Some(NativeIds { primary, .. }) = &post.reply
             && on.tags
@@ -240,7 +257,8 @@ impl Client {
             && self.server.is_room(target)
         {
             let separators = self.caps.offered.get("draft/relaymsg").map(String::as_str).unwrap_or_default();
-            let nick = relay_nick(&author.name, separators.chars().next().unwrap_or('/'), self.server.nick_len);
+            let nick =
+                relay_nick(&author.name, separators.chars().next().unwrap_or('/'), self.server.nick_len);
             return line.command("RELAYMSG").arg(target).arg(&nick).text(&post.text.text);
         }
         let command = if post.notice { "NOTICE" } else { "PRIVMSG" };

@@ -5,11 +5,29 @@ use std::time::Duration;
 use sameroom_types::action::{Outcome, Refusal, RefusalKind, Wait};
 
 /// Words of a 404 that concern the text of one message rather than us.
-const ABOUT_THE_TEXT: &[&str] = &["colo", "spam", "filter", "caps", "repeat", "censor", "ctcp", "content", "blocked"];
+const ABOUT_THE_TEXT: &[&str] =
+    &["colo", "spam", "filter", "caps", "repeat", "censor", "ctcp", "content", "blocked"];
 
 /// Whether a numeric may be the answer to something said.
 pub(crate) fn is_about_speaking(numeric: &str) -> bool {
-    matches!(numeric, "401" | "403" | "404" | "407" | "408" | "412" | "417" | "439" | "442" | "477" | "486" | "489" | "531" | "573" | "716")
+    matches!(
+        numeric,
+        "401"
+            | "403"
+            | "404"
+            | "407"
+            | "408"
+            | "412"
+            | "417"
+            | "439"
+            | "442"
+            | "477"
+            | "486"
+            | "489"
+            | "531"
+            | "573"
+            | "716"
+    )
 }
 
 /// What a refused message becomes.
@@ -21,16 +39,24 @@ pub(crate) fn of_message(numeric: &str, words: &str, moderated: bool) -> Outcome
         why: format!("{numeric} {words}"),
     };
     let refused = |kind, remedy: &str| {
-        let code = if remedy.is_empty() { format!("{numeric} {words}") } else { format!("{numeric} {words} ({remedy})") };
+        let code = if remedy.is_empty() {
+            format!("{numeric} {words}")
+        } else {
+            format!("{numeric} {words} ({remedy})")
+        };
         Outcome::Refused(Refusal { kind, code })
     };
     match numeric {
         "404" if moderated => refused(RefusalKind::Room, "the room is moderated: give the bot voice, +v"),
-        "404" | "408" if ABOUT_THE_TEXT.iter().any(|word| lower.contains(word)) => refused(RefusalKind::Message, ""),
+        "404" | "408" if ABOUT_THE_TEXT.iter().any(|word| lower.contains(word)) => {
+            refused(RefusalKind::Message, "")
+        }
         "404" if lower.contains("(+m)") || lower.contains("moderated") => {
             refused(RefusalKind::Room, "the room is moderated: give the bot voice, +v")
         }
-        "404" | "477" | "489" if lower.contains("regist") || lower.contains("identif") || lower.contains("(+r)") => {
+        "404" | "477" | "489"
+            if lower.contains("regist") || lower.contains("identif") || lower.contains("(+r)") =>
+        {
             refused(RefusalKind::Room, "log the account in to services")
         }
         "404" => refused(RefusalKind::Room, "ask an operator of the room for voice, or to lift a ban"),
@@ -121,7 +147,12 @@ mod tests {
         check("404", "Cannot send to channel", false, Some(RefusalKind::Room));
         check("404", "Cannot send to channel", true, Some(RefusalKind::Room));
         check("404", "Can't send colors to channel (+c is set)", false, Some(RefusalKind::Message));
-        check("404", "You cannot send messages to this channel whilst the +m (moderated) mode is set.", false, Some(RefusalKind::Room));
+        check(
+            "404",
+            "You cannot send messages to this channel whilst the +m (moderated) mode is set.",
+            false,
+            Some(RefusalKind::Room),
+        );
         check("401", "No such nick", false, Some(RefusalKind::Message));
         check("442", "You're not on that channel", false, None);
     }

@@ -194,7 +194,8 @@ impl Client {
             "396" => {
                 let host = line.param(1);
                 if !host.is_empty() {
-                    let user = self.user_host.as_deref().and_then(|mask| mask.split_once('@')).map(|(user, _)| user);
+                    let user =
+                        self.user_host.as_deref().and_then(|mask| mask.split_once('@')).map(|(user, _)| user);
                     let mask = match (host.contains('@'), user) {
                         (true, _) => Some(host.into()),
                         (false, Some(user)) => Some(format!("{user}@{host}").into()),
@@ -240,7 +241,11 @@ impl Client {
     fn try_another_nick(&mut self, line: &Line<'_>) {
         self.nick_tries += 1;
         if line.command == "432" && self.nick_tries == 1 {
-            return self.relink(&format!("the server does not take the nick {}: {}", self.config.nick, line.last()));
+            return self.relink(&format!(
+                "the server does not take the nick {}: {}",
+                self.config.nick,
+                line.last()
+            ));
         }
         if self.nick_tries > NICK_TRIES_MAX {
             return self.lost("every nick tried is in use");
@@ -295,7 +300,13 @@ impl Client {
         let says = |words: &[&str]| words.iter().any(|word| lower.contains(word));
         if says(&["now identified", "now recognized", "password accepted", "now logged in", "are already"]) {
             self.identified();
-        } else if says(&["invalid password", "incorrect", "not registered", "isn't registered", "authentication failed"]) {
+        } else if says(&[
+            "invalid password",
+            "incorrect",
+            "not registered",
+            "isn't registered",
+            "authentication failed",
+        ]) {
             tracing::warn!("nickserv refused the password");
             self.identified();
         }

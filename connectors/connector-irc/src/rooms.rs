@@ -104,7 +104,10 @@ mod tests {
             room.add(nick.to_owned(), rank);
         }
         let roles = ["q", "o", "h", "v", "n", "gone"].map(|nick| room.role(nick, &server));
-        assert_eq!(roles, [Role::Owner, Role::Moderator, Role::Moderator, Role::Member, Role::Member, Role::Member]);
+        assert_eq!(
+            roles,
+            [Role::Owner, Role::Moderator, Role::Moderator, Role::Member, Role::Member, Role::Member]
+        );
         let voice = server.rank_of_mode('v').expect("known");
         room.set_rank("v", voice, false);
         assert!(!room.has_rank("v") && room.has_rank("o"));

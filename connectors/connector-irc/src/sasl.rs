@@ -79,15 +79,14 @@ impl Exchange {
 
     fn payload(&mut self, received: &[u8]) -> Result<Vec<u8>, Broken> {
         match (self.mechanism, self.step) {
-            (Mechanism::Plain, 0) => {
-                Ok(format!("{0}\0{0}\0{1}", self.username, self.password).into_bytes())
-            }
+            (Mechanism::Plain, 0) => Ok(format!("{0}\0{0}\0{1}", self.username, self.password).into_bytes()),
             (Mechanism::External, 0) => Ok(self.username.clone().into_bytes()),
             (Mechanism::ScramSha256, 0) => Ok(format!("n,,{}", self.first_bare()).into_bytes()),
             (Mechanism::ScramSha256, 1) => self.proof(received),
             (Mechanism::ScramSha256, 2) => {
                 let text = std::str::from_utf8(received).unwrap_or_default();
-                let signature = text.strip_prefix("v=").and_then(|rest| STANDARD.decode(rest.split(',').next()?).ok());
+                let signature =
+                    text.strip_prefix("v=").and_then(|rest| STANDARD.decode(rest.split(',').next()?).ok());
                 if signature.is_some() && signature == self.server_signature {
                     Ok(Vec::new())
                 } else {
@@ -116,14 +115,16 @@ impl Exchange {
         if !(4_096..=ROUNDS_MAX).contains(&rounds) {
             return Err(Broken("the server asks for too few or too many rounds"));
         }
-        let salted: [u8; 32] = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(self.password.as_bytes(), &salt, rounds);
+        let salted: [u8; 32] =
+            pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(self.password.as_bytes(), &salt, rounds);
         let client_key = sign(&salted, b"Client Key");
         let stored = Sha256::digest(&client_key);
         let last = format!("c=biws,r={nonce}");
         let signed = format!("{},{first},{last}", self.first_bare());
         let signature = sign(&stored, signed.as_bytes());
         self.server_signature = Some(sign(&sign(&salted, b"Server Key"), signed.as_bytes()));
-        let proof: Vec<u8> = client_key.iter().zip(&signature).map(|(key, signature)| key ^ signature).collect();
+        let proof: Vec<u8> =
+            client_key.iter().zip(&signature).map(|(key, signature)| key ^ signature).collect();
         Ok(format!("{last},p={}", STANDARD.encode(proof)).into_bytes())
     }
 }
@@ -176,7 +177,8 @@ mod tests {
         let mut scram = exchange(Mechanism::ScramSha256, "user", "pencil");
         scram.nonce = "rOprNGfwEbeRWgbNEkqO".into();
         assert_eq!(scram.answer("+"), Ok(vec![STANDARD.encode("n,,n=user,r=rOprNGfwEbeRWgbNEkqO")]));
-        let challenge = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+        let challenge =
+            "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
         let proof = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=";
         assert_eq!(scram.answer(&STANDARD.encode(challenge)), Ok(vec![STANDARD.encode(proof)]));
         let last = STANDARD.encode("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=");

@@ -24,9 +24,9 @@ pub(crate) fn client(tls: &Tls) -> Result<ClientConfig, TlsError> {
         .with_safe_default_protocol_versions()
         .map_err(|error| TlsError(error.to_string()))?;
     let builder = match tls.fingerprint {
-        Some(fingerprint) => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Pinned { fingerprint, provider })),
+        Some(fingerprint) => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Pinned { fingerprint, provider }))
+        }
         None => {
             let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots(tls)?), provider)
                 .build()
@@ -40,7 +40,9 @@ pub(crate) fn client(tls: &Tls) -> Result<ClientConfig, TlsError> {
             let chain = certificates("client_cert_file", cert_file)?;
             let key = PrivateKeyDer::from_pem_file(key_file)
                 .map_err(|error| TlsError(format!("client_key_file: {error}")))?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| TlsError(format!("client_cert_file: {error}")))
+            builder
+                .with_client_auth_cert(chain, key)
+                .map_err(|error| TlsError(format!("client_cert_file: {error}")))
         }
     }
 }
@@ -94,7 +96,12 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(
@@ -103,7 +110,12 @@ impl ServerCertVerifier for Pinned {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

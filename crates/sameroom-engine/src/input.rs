@@ -156,6 +156,12 @@ pub enum Request {
     Accounts,
     /// All portals.
     Portals,
+    /// The rooms of a room's network, by the names that may be told.
+    Map(RoomId),
+    /// The tubes of a room, by the names that may be told.
+    Manage(RoomId),
+    /// Where a portal leads, by the last segment of its URL.
+    Portal(String),
     /// Enter a room and stay.
     AddRoom {
         /// The room.
@@ -243,10 +249,30 @@ pub enum Reply {
     Deliveries(Vec<DeliveryView>),
     /// Counters.
     Figures(Box<crate::figures::Figures>),
+    /// A room's name, and lines about rooms or tubes.
+    Lines {
+        /// The room's name.
+        room: String,
+        /// Each line with how that room or tube is doing.
+        lines: Vec<(String, TubeState)>,
+    },
+    /// Where a portal leads; `None` when there is no such portal.
+    Portal(Option<PortalTarget>),
     /// Done, in a sentence.
     Done(String),
     /// Not done, and why.
     Refused(String),
+}
+
+/// Where a portal leads, as far as it may be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PortalTarget {
+    /// The room.
+    pub room: String,
+    /// Its platform.
+    pub platform: String,
+    /// Whether somebody there must agree first.
+    pub approval: bool,
 }
 
 /// A tube as shown.

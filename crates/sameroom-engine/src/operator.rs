@@ -1,12 +1,12 @@
 //! What the operator, the pages and the command line ask.
 
-use sameroom_types::ids::DeliveryId;
-use sameroom_types::room::MadeBy;
+use sameroom_types::ids::{DeliveryId, RoomId};
+use sameroom_types::room::{MadeBy, TubeState};
 use sameroom_types::rows::DeliveryState;
 
 use crate::engine::Engine;
 use crate::figures::Figures;
-use crate::input::{AccountView, DeliveryView, Effect, Reply, Request, RoomView, TubeView};
+use crate::input::{AccountView, DeliveryView, Effect, PortalTarget, Reply, Request, RoomView, TubeView};
 use crate::record::{End, Record, TubeChange};
 
 impl Engine {
@@ -32,6 +32,16 @@ impl Engine {
                     .collect(),
             ),
             Request::Portals => Reply::Portals(self.portals.values().cloned().collect()),
+            Request::Map(room) => self.map_lines(room),
+            Request::Manage(room) => self.manage_lines(room),
+            Request::Portal(token) => {
+                let found = self.portals.values().find(|portal| portal.token == token).cloned();
+                Reply::Portal(found.map(|portal| PortalTarget {
+                    room: self.name_for_others(portal.room),
+                    platform: self.platform_of(portal.room),
+                    approval: portal.approval,
+                }))
+            }
             Request::AddRoom { room, by } => {
                 if !self.accounts.contains_key(&room.account) {
                     return Reply::Refused(format!("there is no account {}", room.account));
@@ -140,6 +150,44 @@ impl Engine {
             }
             Request::Figures => Reply::Figures(Box::new(self.figures_now())),
         }
+    }
+
+    fn map_lines(&mut self, room: RoomId) -> Reply {
+        let lines = self
+            .network
+            .component(room)
+            .into_iter()
+            .map(|other| {
+                let state = match self.usable_account(other) {
+                    Some(_) => TubeState::Active,
+                    None => TubeState::Waiting { why: self.why_unusable(other) },
+                };
+                (self.name_for_others(other), state)
+            })
+            .collect();
+        Reply::Lines { room: self.name_for_others(room), lines }
+    }
+
+    fn manage_lines(&mut self, room: RoomId) -> Reply {
+        let tubes: Vec<_> = self
+            .network
+            .tubes_of(room)
+            .into_iter()
+            .map(|entry| (entry.tube.id, entry.other_end(room)))
+            .collect();
+        let lines = tubes
+            .into_iter()
+            .map(|(tube, other)| (format!("Tube {tube} to {}", self.name_for_others(other)), self.tube_state(tube)))
+            .collect();
+        Reply::Lines { room: self.name_for_others(room), lines }
+    }
+
+    fn platform_of(&self, room: RoomId) -> String {
+        self.network
+            .room(room)
+            .and_then(|known| known.specs.first())
+            .and_then(|spec| self.accounts.get(&spec.account))
+            .map_or_else(String::new, |account| account.spec.platform_name.clone())
     }
 
     fn tube_views(&self) -> Vec<TubeView> {

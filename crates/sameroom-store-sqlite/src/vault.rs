@@ -18,10 +18,16 @@ const QUEUE: usize = 1_024;
 
 type Changes = Vec<(String, Option<Vec<u8>>)>;
 
+/// Keys with their values, in order.
+type Entries = Vec<(String, Vec<u8>)>;
+
+/// Where an answer goes.
+type Answer<T> = oneshot::Sender<Result<T, VaultError>>;
+
 enum Request {
-    Write(String, Changes, oneshot::Sender<Result<(), VaultError>>),
-    Read(String, String, oneshot::Sender<Result<Option<Vec<u8>>, VaultError>>),
-    Scan(Scan, oneshot::Sender<Result<Vec<(String, Vec<u8>)>, VaultError>>),
+    Write(String, Changes, Answer<()>),
+    Read(String, String, Answer<Option<Vec<u8>>>),
+    Scan(Scan, Answer<Entries>),
 }
 
 struct Scan {
@@ -118,7 +124,7 @@ impl Keeper {
         }
     }
 
-    fn write_all(&self, writes: Vec<(String, Changes, oneshot::Sender<Result<(), VaultError>>)>) {
+    fn write_all(&self, writes: Vec<(String, Changes, Answer<()>)>) {
         if writes.is_empty() {
             return;
         }

@@ -36,7 +36,8 @@ impl Registry {
     pub(crate) fn web_links(&self) -> Vec<(String, String)> {
         #[cfg(feature = "web")]
         {
-            self.web.links()
+            let name = |link: &connector_web::RoomLink| format!("{}/{}", link.account, link.name);
+            self.web.links().into_iter().map(|link| (name(&link), link.path)).collect()
         }
         #[cfg(not(feature = "web"))]
         Vec::new()

@@ -14,7 +14,7 @@ use crate::cli::Common;
 use crate::config::Config;
 use crate::control::Control;
 use crate::registry::Registry;
-use crate::web;
+use crate::web::RelayBackend;
 
 /// How long everything may take to end; what is half-sent then is known as such at the next start.
 const PATIENCE: Duration = Duration::from_millis(4_500);
@@ -45,8 +45,18 @@ pub(crate) async fn run(common: &Common, dry_run: bool) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let mounts = registry.connectors.iter().filter_map(|connector| connector.mount()).collect();
-    let backend = web::backend(relay.handle(), spool.clone(), shares.clone());
-    tasks.spawn(web::serve(listener, backend, mounts, stop.child_token()));
+    let backend = Arc::new(RelayBackend {
+        handle: relay.handle(),
+        spool: spool.clone(),
+        shares: shares.clone(),
+        public_url: config.public_url.clone(),
+    });
+    let serving = stop.child_token();
+    tasks.spawn(async move {
+        if let Err(error) = sameroom_web::serve(listener, backend, mounts, serving).await {
+            tracing::error!(error = %error, "pages ended");
+        }
+    });
     let data_dir = config.data_dir.clone();
     let control = Arc::new(Control {
         handle: relay.handle(),

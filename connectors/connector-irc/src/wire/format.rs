@@ -94,6 +94,9 @@ mod tests {
         check(LineBuilder::new().command("JOIN").arg("#a b\r\n:c"), "JOIN #ab:c\r\n");
         check(LineBuilder::new().command("X").arg(":a"), "X a\r\n");
         check(LineBuilder::new().tag("+r", "a b;\\").tag("c", "").command("X"), "@+r=a\\sb\\:\\\\;c X\r\n");
-        check(LineBuilder::new().command("NOTICE").arg("b").ctcp("PING 1\u{1}"), "NOTICE b :\u{1}PING 1\u{1}\r\n");
+        check(
+            LineBuilder::new().command("NOTICE").arg("b").ctcp("PING 1\u{1}"),
+            "NOTICE b :\u{1}PING 1\u{1}\r\n",
+        );
     }
 }

@@ -39,13 +39,19 @@ async fn a_server_that_goes_away_is_found_again() {
     let mut rig = Rig::start(&stage, Vec::new()).unwrap();
     let room = rig.join("#ash").await.unwrap();
     server.stop().await.unwrap();
-    rig.wait("Retrying", |report| matches!(report, Report::Health(Health::Retrying { .. })).then_some(())).await.unwrap();
+    rig.wait("Retrying", |report| matches!(report, Report::Health(Health::Retrying { .. })).then_some(()))
+        .await
+        .unwrap();
     let delivery = rig.submit_text(&room.id, "nobody hears this").await.unwrap();
     assert!(matches!(rig.outcome(delivery).await.unwrap(), Outcome::Later { .. }));
     rig.forget();
     server.start_again().await.unwrap();
-    rig.wait("Connected", |report| matches!(report, Report::Health(Health::Connected)).then_some(())).await.unwrap();
-    rig.wait("room", |report| matches!(report, Report::Room(found) if found.id == room.id).then_some(())).await.unwrap();
+    rig.wait("Connected", |report| matches!(report, Report::Health(Health::Connected)).then_some(()))
+        .await
+        .unwrap();
+    rig.wait("room", |report| matches!(report, Report::Room(found) if found.id == room.id).then_some(()))
+        .await
+        .unwrap();
     let delivery = rig.submit_text(&room.id, "back again").await.unwrap();
     assert!(matches!(rig.outcome(delivery).await.unwrap(), Outcome::Done { .. }));
     rig.stop().await.unwrap();
@@ -112,7 +118,11 @@ async fn services_know_us_by_sasl_and_by_nickserv() {
     let wrong = json!({"sasl": {"username": "known", "password": "wrong"}});
     let stage = RealStage::open(server.addr(), "wrongbot", "#members", wrong).await;
     let mut rig = Rig::start(&stage, Vec::new()).unwrap();
-    rig.wait("NeedsRelink", |report| matches!(report, Report::Health(Health::NeedsRelink { .. })).then_some(())).await.unwrap();
+    rig.wait("NeedsRelink", |report| {
+        matches!(report, Report::Health(Health::NeedsRelink { .. })).then_some(())
+    })
+    .await
+    .unwrap();
 }
 
 /// InspIRCd plays a room's history back after each join.
@@ -121,7 +131,10 @@ async fn playback_after_a_join_is_history() {
     let extra = "<module name=\"chanhistory\">\n<chanhistory maxlines=\"50\" prefixmsg=\"no\">".to_owned();
     let server = Inspircd::start(&InspircdOptions { services: false, extra }).await.unwrap();
     let mut stage = RealStage::open(server.addr(), "histbot", "#hist", json!({})).await;
-    let mut keeper = IrcClient::connect(server.addr(), "keeper", &["message-tags", "server-time", "echo-message"]).await.unwrap();
+    let mut keeper =
+        IrcClient::connect(server.addr(), "keeper", &["message-tags", "server-time", "echo-message"])
+            .await
+            .unwrap();
     keeper.join("#hist").await.unwrap();
     stage.keeper_sends("MODE #hist +H 50:1d").await;
     stage.keeper_sends("MODE #hist +o keeper").await;
@@ -130,7 +143,9 @@ async fn playback_after_a_join_is_history() {
     let room = rig.join("#hist").await.unwrap();
     keeper.say("#hist", "first").await.unwrap();
     let cursor = rig
-        .event("post", &room.id, |inbound| matches!(&inbound.event, RoomEvent::Posted(_)).then(|| inbound.cursor.clone()))
+        .event("post", &room.id, |inbound| {
+            matches!(&inbound.event, RoomEvent::Posted(_)).then(|| inbound.cursor.clone())
+        })
         .await
         .unwrap();
     rig.stop().await.unwrap();

@@ -27,7 +27,12 @@ impl RealStage {
     }
 
     /// Opens a room of its own for this test.
-    pub(crate) async fn open(addr: SocketAddr, nick: &'static str, room: &'static str, extra: serde_json::Value) -> Self {
+    pub(crate) async fn open(
+        addr: SocketAddr,
+        nick: &'static str,
+        room: &'static str,
+        extra: serde_json::Value,
+    ) -> Self {
         let mut keeper = IrcClient::connect(addr, &format!("{nick}op"), CAPS).await.unwrap();
         keeper.join(room).await.unwrap();
         Self { addr, nick, room, keeper, extra: extra.as_object().unwrap().clone() }
@@ -140,7 +145,9 @@ impl Peer for RealPeer {
     async fn wait_reaction(&mut self, id: &str, emoji: &str, on: bool) -> Result<(), Problem> {
         let key = if on { "+draft/react" } else { "+draft/unreact" };
         let is_it = |line: &str| {
-            body(line).contains(" TAGMSG ") && tag(line, "+reply") == Some(id) && tag(line, key) == Some(emoji)
+            body(line).contains(" TAGMSG ")
+                && tag(line, "+reply") == Some(id)
+                && tag(line, key) == Some(emoji)
         };
         self.client.wait(is_it).await.map(|_| ()).map_err(problem)
     }

@@ -90,7 +90,13 @@ async fn a_room_without_colours_takes_plain_text() {
     stage.server.set_mode("#lobby", "+c");
     let formatting = rig
         .wait("room again", |report| match report {
-            Report::Room(found) if found.id == room && found.asked.is_none() && found.capabilities.formatting == Support::Fallback => Some(()),
+            Report::Room(found)
+                if found.id == room
+                    && found.asked.is_none()
+                    && found.capabilities.formatting == Support::Fallback =>
+            {
+                Some(())
+            }
             _ => None,
         })
         .await;
@@ -107,7 +113,8 @@ async fn the_text_budget_follows_our_mask() {
     let text = "x".repeat(before as usize);
     let delivery = rig.submit_text(&room.id, &text).await.unwrap();
     rig.outcome(delivery).await.unwrap();
-    let entry = stage.server.wait_for("#lobby", |entry| entry.by == "same" && entry.text().is_some()).await.unwrap();
+    let entry =
+        stage.server.wait_for("#lobby", |entry| entry.by == "same" && entry.text().is_some()).await.unwrap();
     assert_eq!(entry.text(), Some(text.as_str()), "cut by the server");
     stage.server.change_host("same", "a.much.longer.host.of.this.account.example.org");
     let after = rig
@@ -129,7 +136,11 @@ async fn a_taken_nick_is_regained() {
     rig.join("#lobby").await.unwrap();
     assert!(stage.server.members("#lobby").iter().any(|nick| nick == "same_"));
     holder.quit_if_there();
-    stage.server.wait_for_members("#lobby", |nicks| nicks.iter().any(|nick| nick.trim_start_matches('@') == "same")).await.unwrap();
+    stage
+        .server
+        .wait_for_members("#lobby", |nicks| nicks.iter().any(|nick| nick.trim_start_matches('@') == "same"))
+        .await
+        .unwrap();
     rig.stop().await.unwrap();
 }
 
@@ -183,7 +194,10 @@ async fn a_refused_message_is_the_right_one() {
         stage.server.refuse_next_message("#lobby", 404);
         let refused = rig.submit_text(&room, "refused").await.unwrap();
         let outcome = rig.outcome(refused).await.unwrap();
-        assert!(matches!(&outcome, Outcome::Refused(refusal) if refusal.kind == RefusalKind::Room), "{outcome:?}");
+        assert!(
+            matches!(&outcome, Outcome::Refused(refusal) if refusal.kind == RefusalKind::Room),
+            "{outcome:?}"
+        );
         let taken = rig.submit_text(&room, "taken").await.unwrap();
         assert!(matches!(rig.outcome(taken).await.unwrap(), Outcome::Done { .. }));
         rig.stop().await.unwrap();
@@ -220,14 +234,23 @@ async fn nothing_said_elsewhere_becomes_a_command() {
         let delivery = rig.submit_text(&room, text).await.unwrap();
         assert!(matches!(rig.outcome(delivery).await.unwrap(), Outcome::Done { .. }), "{text:?}");
     }
-    let said: Vec<String> = stage.server.transcript("#lobby").iter().filter_map(|entry| entry.text().map(str::to_owned)).collect();
+    let said: Vec<String> = stage
+        .server
+        .transcript("#lobby")
+        .iter()
+        .filter_map(|entry| entry.text().map(str::to_owned))
+        .collect();
     assert_eq!(said, ["a  QUIT :gone", "DCC SEND x", ":colon first", "nulinside"]);
     rig.stop().await.unwrap();
 }
 
 #[tokio::test]
 async fn every_login_works() {
-    for (mechanism, name) in [(Mechanism::Plain, "PLAIN"), (Mechanism::ScramSha256, "SCRAM-SHA-256"), (Mechanism::External, "EXTERNAL")] {
+    for (mechanism, name) in [
+        (Mechanism::Plain, "PLAIN"),
+        (Mechanism::ScramSha256, "SCRAM-SHA-256"),
+        (Mechanism::External, "EXTERNAL"),
+    ] {
         let mut options = Options::default().account("ana", "s3cret");
         options.mechanisms = vec![mechanism];
         options.external_account = Some("ana".into());
@@ -313,7 +336,12 @@ async fn a_thousand_lines_are_all_confirmed_in_order() {
         for delivery in sent {
             assert!(matches!(rig.outcome(delivery).await.unwrap(), Outcome::Done { .. }));
         }
-        let said: Vec<String> = stage.server.transcript("#lobby").iter().filter_map(|entry| entry.text().map(str::to_owned)).collect();
+        let said: Vec<String> = stage
+            .server
+            .transcript("#lobby")
+            .iter()
+            .filter_map(|entry| entry.text().map(str::to_owned))
+            .collect();
         assert_eq!(said.len(), 1_000);
         assert!(said.iter().enumerate().all(|(n, text)| *text == format!("line {n}")));
         rig.stop().await.unwrap();

@@ -11,7 +11,10 @@ async fn suite(options: Options) -> Vec<&'static str> {
     let mut stage = SimulatorStage::start(options, json!({}));
     match run(&mut stage).await {
         Ok(done) => done,
-        Err(failure) => panic!("{failure}\n{:#?}", stage.server.transcript("#lobby").iter().map(ToString::to_string).collect::<Vec<_>>()),
+        Err(failure) => panic!(
+            "{failure}\n{:#?}",
+            stage.server.transcript("#lobby").iter().map(ToString::to_string).collect::<Vec<_>>()
+        ),
     }
 }
 

@@ -64,7 +64,8 @@ impl Stage for SimulatorStage {
     }
 
     async fn invite(&mut self) -> Result<bool, Problem> {
-        let mut host = IrcClient::connect(self.server.addr(), "host", &[]).await.map_err(|error| error.to_string())?;
+        let mut host =
+            IrcClient::connect(self.server.addr(), "host", &[]).await.map_err(|error| error.to_string())?;
         host.join("#other").await.map_err(|error| error.to_string())?;
         host.send("INVITE same #other").await.map_err(|error| error.to_string())?;
         host.expect(" 341 ").await.map_err(|error| error.to_string())?;

@@ -93,7 +93,7 @@ impl Control {
             Reply::Deliveries(deliveries) => json!({ "deliveries": deliveries.iter().map(|view| json!({
                 "id": view.delivery.to_string(), "state": view.state, "accepted": view.accepted.to_string(),
             })).collect::<Vec<_>>() }),
-            Reply::Figures(_) => json!({}),
+            Reply::Figures(_) | Reply::Lines { .. } | Reply::Portal(_) => json!({}),
             Reply::Done(done) => json!({ "done": done }),
             Reply::Refused(why) => json!({ "refused": why }),
         })
