@@ -2,7 +2,7 @@
 
 pub mod inspircd;
 pub mod ngircd;
-mod process;
+pub(crate) mod process;
 pub mod prosody;
 
 pub use process::{ServerError, free_port};

@@ -53,8 +53,18 @@ impl Place {
     }
 
     pub(crate) async fn start_with(kit: Kit, settings: Settings) -> Self {
-        let connector = Arc::new(WebConnector::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        Self::start_on(listener, kit, settings)
+    }
+
+    /// Comes back where an earlier one was, with what it kept.
+    pub(crate) async fn start_at(address: SocketAddr, kit: Kit) -> Self {
+        let listener = TcpListener::bind(address).await.expect("the port is free again");
+        Self::start_on(listener, kit, Settings::new())
+    }
+
+    fn start_on(listener: TcpListener, kit: Kit, settings: Settings) -> Self {
+        let connector = Arc::new(WebConnector::new());
         let address = listener.local_addr().expect("bound");
         let stop = CancellationToken::new();
         let mut server = JoinSet::new();
