@@ -77,6 +77,9 @@ enum Happening {
     },
 }
 
+/// A record, its plain part, and its body with the number of the key.
+type Appended = (Seq, Vec<u8>, Option<(u64, Vec<u8>)>);
+
 struct Plaintext;
 
 impl Dialects for Plaintext {
@@ -480,7 +483,7 @@ impl World {
     }
 
     fn execute(&mut self, effects: Vec<Effect>, act: Option<(usize, usize)>) {
-        let mut batch: Vec<(Seq, Vec<u8>, Option<(u64, Vec<u8>)>)> = Vec::new();
+        let mut batch: Vec<Appended> = Vec::new();
         let mut written = None;
         let mut died = false;
         let mut rest = Vec::new();
@@ -520,7 +523,7 @@ impl World {
         }
     }
 
-    fn append(&mut self, batch: &[(Seq, Vec<u8>, Option<(u64, Vec<u8>)>)]) -> bool {
+    fn append(&mut self, batch: &[Appended]) -> bool {
         let Some(log) = &mut self.log else { return false };
         let records: Vec<NewRecord<'_>> = batch
             .iter()

@@ -65,7 +65,9 @@ async fn two_bridgebots_only_invited_are_tied_by_open_and_connect() {
     bob.send("PRIVMSG #office :-sameroom disable").await.expect("disable");
     bob.expect("Removed 1").await.expect("removed");
     ann.send("PRIVMSG #garden :gone A-3").await.expect("send");
-    ann.catch_up().await.expect("catch up");
+    // An answer in the same room says that what was said before it was taken.
+    ann.send("PRIVMSG #garden :-sameroom version").await.expect("send");
+    ann.expect("Sameroom 0").await.expect("answer");
     bob.send("PRIVMSG #office :-sameroom undo").await.expect("undo");
     bob.expect("Brought back 1").await.expect("restored");
     ann.expect("Connected to").await.expect("announced again");
