@@ -136,6 +136,8 @@ pub(crate) struct Client {
     /// Services that we still wait to hear of.
     discovering: u32,
     discovered: bool,
+    /// When the session came up.
+    ready_since: Instant,
     /// Rooms asked for by name before the room service is known.
     unresolved: Vec<Box<str>>,
     upload: Option<Service>,
@@ -188,6 +190,7 @@ impl Client {
             muc,
             discovering: 0,
             discovered: false,
+            ready_since: now,
             unresolved: Vec::new(),
             upload: None,
             http,
