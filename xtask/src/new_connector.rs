@@ -8,7 +8,8 @@ use crate::tools::root;
 
 /// Writes the folder and the lines.
 pub(crate) fn run(name: &str) -> anyhow::Result<()> {
-    let good = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let good =
+        !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     ensure!(good, "a platform's word has lower-case letters and digits only");
     let folder = root().join(format!("connectors/connector-{name}"));
     ensure!(!folder.exists(), "{} exists already", folder.display());
@@ -16,11 +17,7 @@ pub(crate) fn run(name: &str) -> anyhow::Result<()> {
     if let Some(first) = capital.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    for (path, text) in [
-        ("Cargo.toml", MANIFEST),
-        ("src/lib.rs", LIB),
-        ("README.md", README),
-    ] {
+    for (path, text) in [("Cargo.toml", MANIFEST), ("src/lib.rs", LIB), ("README.md", README)] {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).with_context(|| format!("make {}", parent.display()))?;

@@ -26,14 +26,12 @@ pub(crate) fn test() -> anyhow::Result<()> {
 pub(crate) fn soak() -> anyhow::Result<()> {
     timed("what tests need", install)?;
     let python = python().to_string_lossy().into_owned();
-    let variables = [
-        ("SAMEROOM_TEST_PYTHON", python.as_str()),
-        ("SAMEROOM_SEEDS", SEEDS.1),
-        ("PROPTEST_CASES", "4000"),
-    ];
+    let variables =
+        [("SAMEROOM_TEST_PYTHON", python.as_str()), ("SAMEROOM_SEEDS", SEEDS.1), ("PROPTEST_CASES", "4000")];
     timed("seeds", || faults(10_000, 0))?;
     timed("properties", || {
-        let packages = ["test", "--release", "-p", "sameroom-markup", "-p", "sameroom-log", "-p", "simulator-irc"];
+        let packages =
+            ["test", "--release", "-p", "sameroom-markup", "-p", "sameroom-log", "-p", "simulator-irc"];
         run("cargo", &packages, &variables)
     })
 }
@@ -59,9 +57,8 @@ pub(crate) fn bench() -> anyhow::Result<()> {
 /// Seeds of the fault simulator.
 pub(crate) fn faults(seeds: u64, seed: u64) -> anyhow::Result<()> {
     let (seeds, seed) = (seeds.to_string(), seed.to_string());
-    let arguments = [
-        "run", "--release", "--quiet", "-p", "sameroom-testkit", "--example", "faults", "--", &seeds, &seed,
-    ];
+    let arguments =
+        ["run", "--release", "--quiet", "-p", "sameroom-testkit", "--example", "faults", "--", &seeds, &seed];
     run("cargo", &arguments, &[])
 }
 

@@ -101,6 +101,9 @@ pub(crate) struct Probe {
     pub(crate) since: Instant,
 }
 
+/// The first and the longest pause before a server that owes an answer is woken.
+const NUDGE: (Duration, Duration) = (Duration::from_millis(4), Duration::from_millis(250));
+
 /// A list of rooms under way.
 #[derive(Debug)]
 pub(crate) struct Listing {
@@ -145,6 +148,8 @@ pub(crate) struct Client {
     heard_at: Instant,
     heard_wall: Timestamp,
     pinged: bool,
+    /// When to wake a server that owes an answer, and the pause before that.
+    nudge_at: Option<(Instant, Duration)>,
 }
 
 impl Client {
@@ -159,6 +164,7 @@ impl Client {
             memory,
             out: BytesMut::with_capacity(16 * 1024),
             queued_bytes: 0,
+            nudge_at: None,
             effects: Vec::new(),
             end: None,
             phase: Phase::Negotiating { since: now },
@@ -262,12 +268,31 @@ impl Client {
         }
         if let Some(token) = self.confirm.barrier(self.caps.on.answers(), self.queued_bytes, now) {
             self.write(LineBuilder::new().command("PING").text(&format!("sr-b{token}")));
+            self.nudge_at = Some((now + NUDGE.0, NUDGE.0));
+        }
+        self.nudge(now);
+    }
+
+    /// While a barrier is out on a server of our own, wakes the server with an empty line now and then:
+    /// ngIRCd reads a burst in full but handles only its first lines until more bytes come. RFC 1459
+    /// section 2.3 has empty lines ignored. Servers with flood protection are left alone.
+    fn nudge(&mut self, now: Instant) {
+        if self.config.pace.is_some() || !self.confirm.has_barrier() {
+            self.nudge_at = None;
+        }
+        let Some((at, pause)) = self.nudge_at else { return };
+        if now >= at && self.out.is_empty() {
+            self.queued_bytes += 2;
+            self.out.extend_from_slice(b"\r\n");
+            let pause = (pause * 2).min(NUDGE.1);
+            self.nudge_at = Some((now + pause, pause));
         }
     }
 
     /// When the next line may go; `None` while none waits for its turn.
     pub(crate) fn next_line_at(&self) -> Option<Instant> {
-        self.queue.next_at()
+        let nudge = self.nudge_at.map(|(at, _)| at);
+        [self.queue.next_at(), nudge].into_iter().flatten().min()
     }
 
     /// Does what time calls for; called about once a second.

@@ -92,6 +92,11 @@ impl Confirm {
         self.flights.drain(..covered).map(|flight| flight.track).collect()
     }
 
+    /// Whether a barrier is out.
+    pub(crate) fn has_barrier(&self) -> bool {
+        self.barrier.is_some()
+    }
+
     /// Whether an answer of any kind is awaited.
     pub(crate) fn is_waiting(&self) -> bool {
         self.barrier.is_some() || !self.flights.is_empty()

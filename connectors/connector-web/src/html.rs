@@ -151,7 +151,9 @@ mod tests {
 
     #[test]
     fn only_known_schemes_can_be_opened() {
-        for url in ["javascript:alert(1)", "data:text/html,x", "vbscript:x", "java\nscript:x", "/x", "file:///etc"] {
+        for url in
+            ["javascript:alert(1)", "data:text/html,x", "vbscript:x", "java\nscript:x", "/x", "file:///etc"]
+        {
             let link = Inline::Link { url: url.to_owned(), label: Vec::new() };
             assert!(!render(&Text::paragraph(vec![link])).contains("href"), "{url}");
         }

@@ -100,8 +100,12 @@ impl Pages {
             ("POST", ["messages"]) => api::post(&place, request).await,
             ("PUT", ["messages", id]) => api::edit(&place, request, id).await,
             ("DELETE", ["messages", id]) => api::delete(&place, &request, id).await,
-            ("POST", ["messages", id, "reactions", emoji]) => api::react(&place, &request, id, emoji, true).await,
-            ("DELETE", ["messages", id, "reactions", emoji]) => api::react(&place, &request, id, emoji, false).await,
+            ("POST", ["messages", id, "reactions", emoji]) => {
+                api::react(&place, &request, id, emoji, true).await
+            }
+            ("DELETE", ["messages", id, "reactions", emoji]) => {
+                api::react(&place, &request, id, emoji, false).await
+            }
             ("POST", ["upload"]) => upload::upload(&place, request).await,
             ("POST" | "PUT" | "DELETE" | "PATCH", _) => Err(Refusal::NOT_FOUND),
             _ => Err(Refusal::new(405, "method", "That can't be done here.")),
@@ -165,11 +169,17 @@ impl From<Fault> for Refusal {
             Fault::NameTaken => Self::new(409, "name_taken", "Somebody here has that name. Choose another."),
             Fault::Empty => Self::new(422, "empty", "There is nothing to send."),
             Fault::TooLong => Self::new(422, "too_long", "A message has at most 16,000 characters."),
-            Fault::BadEmoji => Self::new(422, "bad_emoji", "That is no emoji, or there are too many already."),
+            Fault::BadEmoji => {
+                Self::new(422, "bad_emoji", "That is no emoji, or there are too many already.")
+            }
             Fault::Busy => Self::later(503, "busy", "Too much at once. Try again in a moment.", 1),
             Fault::Full => Self::later(507, "full", "The storage is full. Tell whoever runs this place.", 30),
-            Fault::Storage => Self::later(503, "storage", "The storage does not answer. Try again in a moment.", 2),
-            Fault::Unsure => Self::later(503, "unsure", "It may have been kept. Send it again with the same id.", 1),
+            Fault::Storage => {
+                Self::later(503, "storage", "The storage does not answer. Try again in a moment.", 2)
+            }
+            Fault::Unsure => {
+                Self::later(503, "unsure", "It may have been kept. Send it again with the same id.", 1)
+            }
         }
     }
 }

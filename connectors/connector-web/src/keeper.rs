@@ -306,7 +306,9 @@ impl Keeper {
         tell: &mut Tell,
         name: &str,
     ) -> Result<Done, Fault> {
-        let (Some(name), Some(id)) = (ids::room_name(name), ids::room_id(name)) else { return Err(Fault::NoRoom) };
+        let (Some(name), Some(id)) = (ids::room_name(name), ids::room_id(name)) else {
+            return Err(Fault::NoRoom);
+        };
         let known = house.by_id(&id).or_else(|| tell.rooms.iter().find(|room| room.id == id).cloned());
         if let Some(live) = known {
             let mut room: Room = batch.get(&key::room(&live.rid)).await?.ok_or(Fault::NoRoom)?;
@@ -356,7 +358,9 @@ impl Keeper {
         let folded = ids::fold_name(&name);
         let name_key = key::name(rid, &ids::digest(&[&folded]));
         let holder: Option<String> = batch.get(&name_key).await?;
-        if folded == "sameroom" || holder.is_some_and(|holder| known.as_ref().is_none_or(|known| known.id != holder)) {
+        if folded == "sameroom"
+            || holder.is_some_and(|holder| known.as_ref().is_none_or(|known| known.id != holder))
+        {
             return Err(Fault::NameTaken);
         }
         let owners = house.config().owners;
@@ -471,7 +475,10 @@ impl Keeper {
                 let now: Vec<String> =
                     message.reactions.iter().filter(is_ours).map(|reacted| reacted.emoji.clone()).collect();
                 let gone: Vec<String> = now.into_iter().filter(|known| !emoji.contains(known)).collect();
-                let changes = emoji.into_iter().map(|emoji| (emoji, true)).chain(gone.into_iter().map(|emoji| (emoji, false)));
+                let changes = emoji
+                    .into_iter()
+                    .map(|emoji| (emoji, true))
+                    .chain(gone.into_iter().map(|emoji| (emoji, false)));
                 for (emoji, on) in changes {
                     if let Done::Message(changed) = self.react(scene, message.clone(), seq, emoji, on)? {
                         message = *changed;
@@ -545,7 +552,8 @@ impl Keeper {
             }
         }
         let place = self.place(scene.rid)?;
-        let what = if on { What::Reacted { message: seq, emoji } } else { What::Unreacted { message: seq, emoji } };
+        let what =
+            if on { What::Reacted { message: seq, emoji } } else { What::Unreacted { message: seq, emoji } };
         scene.write(place, what, &message);
         Ok(Done::Message(Box::new(message)))
     }
@@ -624,7 +632,8 @@ fn is_emoji(emoji: &str) -> bool {
         && emoji.starts_with(':')
         && emoji.ends_with(':')
         && emoji.chars().all(|c| c.is_alphanumeric() || matches!(c, ':' | '_' | '-' | '+'));
-    let is_sign = !emoji.is_ascii() && !emoji.chars().any(|c| c.is_alphabetic() || c.is_control() || c.is_whitespace());
+    let is_sign =
+        !emoji.is_ascii() && !emoji.chars().any(|c| c.is_alphabetic() || c.is_control() || c.is_whitespace());
     emoji.len() <= MAX_EMOJI.1 && (is_name || is_sign)
 }
 

@@ -99,7 +99,10 @@ impl WebConnector {
     #[must_use]
     pub fn room_link(&self, account: &AccountId, room: &str) -> Option<String> {
         let id = ids::room_id(room)?;
-        self.links().into_iter().find(|link| link.account == *account && link.room == id).map(|link| link.path)
+        self.links()
+            .into_iter()
+            .find(|link| link.account == *account && link.room == id)
+            .map(|link| link.path)
     }
 }
 

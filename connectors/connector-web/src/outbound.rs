@@ -13,18 +13,20 @@ pub(crate) fn op(rid: &str, request: &SendRequest, file: Option<File>) -> Option
     let (by, deed) = match &request.action {
         Action::Post(post) => {
             let by = if post.notice { By::Sameroom } else { by(post.author.as_ref()) };
-            let posted = Posted {
-                text: Some(source(&post.text)),
-                is_notice: post.notice,
-                ..Posted::default()
-            };
+            let posted =
+                Posted { text: Some(source(&post.text)), is_notice: post.notice, ..Posted::default() };
             (by, Deed::Post { posted, reply: post.reply.as_ref().and_then(seq) })
         }
         Action::File(outbound) => {
             let posted = Posted { text: Some(source(&outbound.caption)), file, ..Posted::default() };
-            (by(outbound.author.as_ref()), Deed::Post { posted, reply: outbound.reply.as_ref().and_then(seq) })
+            (
+                by(outbound.author.as_ref()),
+                Deed::Post { posted, reply: outbound.reply.as_ref().and_then(seq) },
+            )
         }
-        Action::Edit { target, text, author } => (by(author.as_ref()), Deed::Edit(seq(target)?, source(text))),
+        Action::Edit { target, text, author } => {
+            (by(author.as_ref()), Deed::Edit(seq(target)?, source(text)))
+        }
         Action::Delete { target, moderate } => (By::Sameroom, Deed::Delete(seq(target)?, *moderate)),
         Action::React { target, emoji } => (By::Sameroom, Deed::React(seq(target)?, emoji.fallback())),
         Action::Unreact { target, emoji } => (By::Sameroom, Deed::Unreact(seq(target)?, emoji.fallback())),

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sameroom_connector::{Backoff, Command, LinkClosed, Report, Resume, RoomFailure, RoomReport, Session, SessionLink};
+use sameroom_connector::{
+    Backoff, Command, LinkClosed, Report, Resume, RoomFailure, RoomReport, Session, SessionLink,
+};
+use sameroom_markup::{Dialect as _, Plain};
 use sameroom_types::action::{Action, Answer, Outcome, Refusal, RefusalKind, SendRequest};
 use sameroom_types::event::FileRef;
 use sameroom_types::ids::{NativeIds, RemoteRoomId};
 use sameroom_types::room::{Health, RoomKind};
-use sameroom_markup::{Dialect as _, Plain};
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -392,7 +394,8 @@ struct Sent {
 
 /// What the engine is told of a file that could not be kept; nothing is in the room then.
 fn unkept(error: &KeepError) -> Outcome {
-    let refused = |code: &str| Outcome::Refused(Refusal { kind: RefusalKind::Message, code: code.to_owned() });
+    let refused =
+        |code: &str| Outcome::Refused(Refusal { kind: RefusalKind::Message, code: code.to_owned() });
     match error {
         KeepError::TooLarge => refused("file too large"),
         KeepError::Gone => refused("file gone from the spool"),

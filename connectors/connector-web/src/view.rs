@@ -57,9 +57,9 @@ fn add_post(fields: &mut serde_json::Map<String, Value>, posted: &Posted) {
     fields.insert("html".to_owned(), json!(html::render(&tree(&source))));
     fields.insert("text".to_owned(), json!(source.text));
     fields.insert("client".to_owned(), json!(posted.client));
-    let reply = posted.reply.as_ref().map(|reply| {
-        json!({ "id": reply.message.to_string(), "author": reply.author, "excerpt": reply.excerpt })
-    });
+    let reply = posted.reply.as_ref().map(
+        |reply| json!({ "id": reply.message.to_string(), "author": reply.author, "excerpt": reply.excerpt }),
+    );
     fields.insert("reply".to_owned(), json!(reply));
     let file = posted.file.as_ref().map(|file| {
         json!({
@@ -74,7 +74,9 @@ fn add_post(fields: &mut serde_json::Map<String, Value>, posted: &Posted) {
 
 fn author(by: &By) -> Value {
     match by {
-        By::Person(person) => json!({ "id": person.id, "name": person.name, "remote": false, "owner": person.is_owner }),
+        By::Person(person) => {
+            json!({ "id": person.id, "name": person.name, "remote": false, "owner": person.is_owner })
+        }
         By::Remote { name, is_bot } => json!({ "id": "", "name": name, "remote": true, "bot": is_bot }),
         By::Sameroom => json!({ "id": "", "name": by.name(), "remote": true, "bot": true }),
     }
@@ -92,7 +94,8 @@ fn kind(body: &Body) -> &'static str {
 /// The beginning of a message, in plain words.
 pub(crate) fn excerpt(message: &Message, max_graphemes: usize) -> String {
     let Body::Post(posted) = &message.body else { return String::new() };
-    let text = posted.text.as_ref().map(|source| first_line(&tree(source), max_graphemes)).unwrap_or_default();
+    let text =
+        posted.text.as_ref().map(|source| first_line(&tree(source), max_graphemes)).unwrap_or_default();
     match &posted.file {
         Some(file) if text.is_empty() => file.name.clone(),
         _ => text,

@@ -17,7 +17,7 @@ pub use checks::run;
 pub use memory::{MemorySpool, MemoryVault, SystemClock, kit};
 pub use rig::{PATIENCE, Rig};
 
-use crate::{Connector, Settings};
+use crate::{Connector, Kit, Settings};
 
 /// What a peer or stage can't do or failed to do, in plain words.
 pub type Problem = String;
@@ -113,6 +113,11 @@ pub trait Stage: Send {
 
     /// Settings of an account that works.
     fn settings(&self) -> Settings;
+
+    /// What its sessions are lent; a platform that Sameroom itself hosts gives the same storage each time.
+    fn kit(&self) -> Kit {
+        kit()
+    }
 
     /// The room as somebody would write it in a tube; anyone may post there.
     fn room(&self) -> String;

@@ -26,4 +26,6 @@ mod snapshot;
 mod tubes;
 
 pub use engine::{Engine, Setup};
-pub use input::{AccountView, DeliveryView, Dialects, Effect, Input, PortalTarget, Reply, Request, RoomView, TubeView};
+pub use input::{
+    AccountView, DeliveryView, Dialects, Effect, Input, PortalTarget, Reply, Request, RoomView, TubeView,
+};

@@ -177,7 +177,9 @@ impl Engine {
             .collect();
         let lines = tubes
             .into_iter()
-            .map(|(tube, other)| (format!("Tube {tube} to {}", self.name_for_others(other)), self.tube_state(tube)))
+            .map(|(tube, other)| {
+                (format!("Tube {tube} to {}", self.name_for_others(other)), self.tube_state(tube))
+            })
             .collect();
         Reply::Lines { room: self.name_for_others(room), lines }
     }

@@ -1,5 +1,6 @@
 //! In-memory platforms, simulated disk and clock, fault driver, real-server launchers.
 
+pub mod browser;
 pub mod faults;
 pub mod irc_client;
 pub mod servers;

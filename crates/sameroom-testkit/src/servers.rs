@@ -3,7 +3,7 @@
 pub mod ejabberd;
 pub mod inspircd;
 pub mod ngircd;
-mod process;
+pub(crate) mod process;
 pub mod prosody;
 
 pub use process::{ServerError, free_port};

@@ -50,7 +50,8 @@ pub(crate) fn link(view: &LinkView) -> String {
         LinkPage::Map => ("Map", "Rooms that are one with it", "This room is connected to no other."),
         LinkPage::Manage => ("Manage", "Its tubes and portals", "This room has no tubes and no portals."),
     };
-    let mut body = format!("<p class=\"over\">{title}</p>\n<h1>{}</h1>\n<h2>{what}</h2>\n", escape(&view.room));
+    let mut body =
+        format!("<p class=\"over\">{title}</p>\n<h1>{}</h1>\n<h2>{what}</h2>\n", escape(&view.room));
     if view.rows.is_empty() {
         body.push_str(&format!("<p>{none}</p>\n"));
         return frame(&format!("{title}: {}", view.room), &body);
@@ -77,11 +78,7 @@ pub(crate) fn link(view: &LinkView) -> String {
 
 /// What the visitor of a portal sees.
 pub(crate) fn portal(view: &PortalView) -> String {
-    let approval = if view.approval {
-        "<p>Somebody in that room will be asked to agree.</p>\n"
-    } else {
-        ""
-    };
+    let approval = if view.approval { "<p>Somebody in that room will be asked to agree.</p>\n" } else { "" };
     let body = format!(
         "<p class=\"over\">Portal</p>\n<h1>{}</h1>\n<p>A room on {}. Connect a room of yours to it, and the people in \
          both are in the same room.</p>\n<h2>How</h2>\n<ol>\n<li>Invite Sameroom into your room.</li>\n\
@@ -111,6 +108,8 @@ mod tests {
     fn names_stay_text() {
         let row = LinkRow { title: "<b>x</b>".to_owned(), state: RowState::Bad, detail: "\"y\"".to_owned() };
         let html = link(&LinkView { page: LinkPage::Map, room: "<i>".to_owned(), rows: vec![row] });
-        assert!(html.contains("&lt;b&gt;x&lt;/b&gt;") && html.contains("&quot;y&quot;") && !html.contains("<i>"));
+        assert!(
+            html.contains("&lt;b&gt;x&lt;/b&gt;") && html.contains("&quot;y&quot;") && !html.contains("<i>")
+        );
     }
 }

@@ -98,7 +98,8 @@ async fn connection(stream: TcpStream, service: TowerToHyperService<axum::Router
 fn is_passing(error: &io::Error) -> bool {
     use io::ErrorKind as Kind;
     // EMFILE and ENFILE have no kind of their own.
-    matches!(error.kind(), Kind::ConnectionAborted | Kind::ConnectionReset | Kind::Interrupted | Kind::WouldBlock)
-        || matches!(error.raw_os_error(), Some(23 | 24))
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted | Kind::ConnectionReset | Kind::Interrupted | Kind::WouldBlock
+    ) || matches!(error.raw_os_error(), Some(23 | 24))
 }
-

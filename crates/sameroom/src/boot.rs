@@ -30,7 +30,11 @@ pub(crate) struct Running {
 }
 
 /// Starts a relay.
-pub(crate) async fn start(config: &mut Config, registry: &Registry, dry_run: bool) -> anyhow::Result<Running> {
+pub(crate) async fn start(
+    config: &mut Config,
+    registry: &Registry,
+    dry_run: bool,
+) -> anyhow::Result<Running> {
     let path = &config.data_dir;
     make_private(path)?;
     let folder = DataFolder::open(path, &mut OsEntropy)

@@ -85,7 +85,9 @@ pub(crate) async fn run(common: &Common, wait_secs: u64) -> anyhow::Result<()> {
         if !open {
             break;
         }
-        let Ok(Some((account, report))) = tokio::time::timeout_at(deadline, reports.recv()).await else { break };
+        let Ok(Some((account, report))) = tokio::time::timeout_at(deadline, reports.recv()).await else {
+            break;
+        };
         match report {
             Report::Health(Health::Connected) | Report::Connected { .. } => {
                 health.insert(account, ("connected".into(), None));

@@ -290,9 +290,9 @@ async fn dispatch(command: Command, common: Common) -> anyhow::Result<()> {
         Command::Demo { listen, irc } => demo::run(listen, irc).await,
         Command::Docs { check } => docs::run(check),
         Command::Check { wait_secs } => check::run(&common, wait_secs).await,
-        Command::Simulate { platform, port } => simulate::run(&platform, port).await.map_err(|error| {
-            if platform == "irc" { error } else { wrong(error.to_string()) }
-        }),
+        Command::Simulate { platform, port } => simulate::run(&platform, port)
+            .await
+            .map_err(|error| if platform == "irc" { error } else { wrong(error.to_string()) }),
         other => ask(other, &common).await,
     }
 }
@@ -398,4 +398,3 @@ fn account_settings(pairs: &[String]) -> anyhow::Result<serde_json::Map<String, 
         })
         .collect()
 }
-

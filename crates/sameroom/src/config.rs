@@ -178,12 +178,13 @@ impl Config {
                 Some(sameroom_seal::KeySource::Command(argv.into_iter().map(Into::into).collect()));
         }
         if let Some(hours) = server.get("excerpt_hours") {
-            let hours = hours.as_integer().and_then(|hours| u64::try_from(hours).ok()).with_context(|| {
-                format!(
-                    "line {}: excerpt_hours must be a whole number, 0 for never",
-                    lines.line_of_key(server, "excerpt_hours")
-                )
-            })?;
+            let hours =
+                hours.as_integer().and_then(|hours| u64::try_from(hours).ok()).with_context(|| {
+                    format!(
+                        "line {}: excerpt_hours must be a whole number, 0 for never",
+                        lines.line_of_key(server, "excerpt_hours")
+                    )
+                })?;
             self.engine.excerpts = Duration::from_secs(hours * 3600);
         }
         Ok(())
@@ -202,9 +203,9 @@ impl Config {
             bail!("line {}: an account's name has no slash: {name:?}", lines.line_of(item));
         }
         let table = lines.table(item, &place)?;
-        let platform = lines.string(table, "platform", &place)?.with_context(|| {
-            format!("line {}: {place} needs platform = \"...\"", lines.line_of(item))
-        })?;
+        let platform = lines
+            .string(table, "platform", &place)?
+            .with_context(|| format!("line {}: {place} needs platform = \"...\"", lines.line_of(item)))?;
         let known: Vec<&str> = connectors.iter().map(|connector| connector.describe().id).collect();
         let Some(connector) = connectors.iter().find(|connector| connector.describe().id == platform) else {
             bail!(
@@ -309,10 +310,8 @@ impl Config {
             if table.get("rooms").is_some() && direction != Direction::Both {
                 bail!("line {line}: a group of rooms has no direction; use a and b for one-way tubes");
             }
-            let specs = ends
-                .iter()
-                .map(|end| self.room_on_line(end, line))
-                .collect::<anyhow::Result<Vec<_>>>()?;
+            let specs =
+                ends.iter().map(|end| self.room_on_line(end, line)).collect::<anyhow::Result<Vec<_>>>()?;
             for (index, a) in specs.iter().enumerate() {
                 for b in specs.iter().skip(index + 1) {
                     if a == b {

@@ -169,10 +169,7 @@ impl Client {
         let config = Config::load(config, &registry.connectors)?;
         let path = config.data_dir.join(FILE);
         let text = tokio::fs::read_to_string(&path).await.map_err(|_| {
-            anyhow::anyhow!(
-                "no relay runs on {}: start it with `sameroom serve`",
-                config.data_dir.display()
-            )
+            anyhow::anyhow!("no relay runs on {}: start it with `sameroom serve`", config.data_dir.display())
         })?;
         Ok(Self { address: serde_json::from_str(&text).context("control.json")? })
     }

@@ -154,6 +154,12 @@ fn invite(registry: &Registry, pages: SocketAddr, irc: SocketAddr) {
         say(&format!("  {room}: http://{pages}{path}"));
     }
     say("Or join with an IRC client:");
-    say(&format!("  host {}, port {}, channel {CHANNEL} (irssi -c {} -p {})", irc.ip(), irc.port(), irc.ip(), irc.port()));
+    say(&format!(
+        "  host {}, port {}, channel {CHANNEL} (irssi -c {} -p {})",
+        irc.ip(),
+        irc.port(),
+        irc.ip(),
+        irc.port()
+    ));
     say("Say -sameroom help in any of them. Ctrl-C ends the demo and removes its data.");
 }

@@ -5,22 +5,34 @@ use sameroom_engine::figures::{AccountFigures, DELAY_BOUNDS_MS, Figures};
 /// Renders all figures; by account and platform, not by room.
 pub(crate) fn render(figures: &Figures) -> String {
     let mut out = String::new();
-    family(&mut out, "sameroom_events_accepted_total", "counter", "Events accepted.", figures, |f| f.accepted);
-    family(&mut out, "sameroom_deliveries_total", "counter", "Deliveries that the platform took.", figures, |f| {
-        f.delivered
+    family(&mut out, "sameroom_events_accepted_total", "counter", "Events accepted.", figures, |f| {
+        f.accepted
     });
-    family(&mut out, "sameroom_deliveries_late_total", "counter", "Deliveries marked late.", figures, |f| f.late);
-    family(&mut out, "sameroom_account_connected", "gauge", "Whether the account is connected.", figures, |f| {
-        u64::from(f.connected)
+    family(
+        &mut out,
+        "sameroom_deliveries_total",
+        "counter",
+        "Deliveries that the platform took.",
+        figures,
+        |f| f.delivered,
+    );
+    family(&mut out, "sameroom_deliveries_late_total", "counter", "Deliveries marked late.", figures, |f| {
+        f.late
     });
+    family(
+        &mut out,
+        "sameroom_account_connected",
+        "gauge",
+        "Whether the account is connected.",
+        figures,
+        |f| u64::from(f.connected),
+    );
     head(&mut out, "sameroom_delivery_delay_seconds", "histogram", "From acceptance to confirmation.");
     for (account, one) in &figures.accounts {
         delays(&mut out, &labels(account.as_str(), one), one);
     }
     head(&mut out, "sameroom_deliveries_open", "gauge", "Deliveries that did not end, by state.");
-    for (state, count) in
-        [("waiting", figures.waiting), ("held", figures.held), ("parked", figures.parked)]
-    {
+    for (state, count) in [("waiting", figures.waiting), ("held", figures.held), ("parked", figures.parked)] {
         line(&mut out, "sameroom_deliveries_open", &format!("state=\"{state}\""), count);
     }
     for (name, kind, help, value) in [
@@ -102,7 +114,9 @@ mod tests {
         one.delay_sum_ms = 700_001;
         figures.accounts.insert("li\"bera".into(), one);
         let text = render(&figures);
-        assert!(text.contains("sameroom_delivery_delay_seconds_bucket{account=\"li\\\"bera\",platform=\"irc\",le=\"0.001\"} 2"));
+        assert!(text.contains(
+            "sameroom_delivery_delay_seconds_bucket{account=\"li\\\"bera\",platform=\"irc\",le=\"0.001\"} 2"
+        ));
         assert!(text.contains("le=\"+Inf\"} 3"));
         assert!(text.contains("_sum{account=\"li\\\"bera\",platform=\"irc\"} 700.001"));
         assert!(text.contains("# TYPE sameroom_deliveries_open gauge"));

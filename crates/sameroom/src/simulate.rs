@@ -12,8 +12,9 @@ pub(crate) async fn run(platform: &str, port: u16) -> anyhow::Result<()> {
         "irc" => {
             let address = SocketAddr::from(([127, 0, 0, 1], port));
             let options = simulator_irc::Options { listen: address, ..simulator_irc::Options::default() };
-            let server = simulator_irc::Server::start(options)
-                .with_context(|| format!("listen on {address}; is the port taken? --port 0 takes a free one"))?;
+            let server = simulator_irc::Server::start(options).with_context(|| {
+                format!("listen on {address}; is the port taken? --port 0 takes a free one")
+            })?;
             say(&format!("An IRC server listens on {}. Ctrl-C ends it.", server.addr()));
             tokio::signal::ctrl_c().await.context("wait for Ctrl-C")?;
             server.stop().await;

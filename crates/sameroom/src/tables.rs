@@ -34,18 +34,17 @@ pub(crate) fn table(rows: &[Value]) -> Vec<String> {
     let columns: Vec<&String> = first.keys().collect();
     let mut grid = vec![columns.iter().map(|column| column.to_uppercase()).collect::<Vec<String>>()];
     for row in rows {
-        grid.push(columns.iter().map(|column| cell(row.get(column.as_str()).unwrap_or(&Value::Null))).collect());
+        grid.push(
+            columns.iter().map(|column| cell(row.get(column.as_str()).unwrap_or(&Value::Null))).collect(),
+        );
     }
     let widths: Vec<usize> = (0..columns.len())
         .map(|column| grid.iter().map(|row| row[column].chars().count()).max().unwrap_or(0))
         .collect();
     grid.iter()
         .map(|row| {
-            let cells: Vec<String> = row
-                .iter()
-                .zip(&widths)
-                .map(|(cell, width)| format!("{cell:width$}"))
-                .collect();
+            let cells: Vec<String> =
+                row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
             cells.join("  ").trim_end().to_owned()
         })
         .collect()
@@ -71,7 +70,8 @@ mod tests {
 
     #[test]
     fn rows_become_aligned_columns() {
-        let answer = json!({ "tubes": [{ "a": "x/#1", "state": "active" }, { "a": "long/#room", "state": null }] });
+        let answer =
+            json!({ "tubes": [{ "a": "x/#1", "state": "active" }, { "a": "long/#room", "state": null }] });
         assert_eq!(render(&answer), ["A           STATE", "x/#1        active", "long/#room  -"]);
     }
 

@@ -38,7 +38,8 @@ struct EditBody {
 
 async fn body<T: DeserializeOwned>(request: HttpRequest) -> Result<T, Refusal> {
     let bytes = request.body.read_all(MAX_BODY).await;
-    let bytes = bytes.map_err(|_| Refusal::new(413, "too_large", "The request is too large or was cut off."))?;
+    let bytes =
+        bytes.map_err(|_| Refusal::new(413, "too_large", "The request is too large or was cut off."))?;
     serde_json::from_slice(&bytes).map_err(|_| Refusal::new(400, "bad_request", "The request can't be read."))
 }
 
@@ -49,7 +50,8 @@ pub(super) fn me(request: &HttpRequest) -> Result<String, Refusal> {
 
 /// A client-chosen id, checked.
 pub(super) fn client_id(id: &str) -> Result<String, Refusal> {
-    let is_good = !id.is_empty() && id.len() <= MAX_CLIENT_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_good =
+        !id.is_empty() && id.len() <= MAX_CLIENT_ID && id.bytes().all(|byte| byte.is_ascii_graphic());
     if is_good {
         Ok(id.to_owned())
     } else {
@@ -80,7 +82,8 @@ pub(super) async fn name(place: &Place, request: HttpRequest) -> Result<HttpResp
     let Some(secret) = fresh else { return Ok(answer) };
     let secure = if place.house.kit.public_url.starts_with("https://") { "; Secure" } else { "" };
     let path = format!("/{}/{}", ids::PREFIX, place.room.token);
-    let cookie = format!("{COOKIE}={secret}; Path={path}; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Lax{secure}");
+    let cookie =
+        format!("{COOKIE}={secret}; Path={path}; Max-Age={COOKIE_LIFE}; HttpOnly; SameSite=Lax{secure}");
     Ok(answer.with_header("set-cookie", cookie))
 }
 

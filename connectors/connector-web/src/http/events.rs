@@ -51,7 +51,8 @@ pub(super) async fn stream(
     streams.spawn(stream.run());
     let headers = vec![("content-type".to_owned(), "text/event-stream; charset=utf-8".to_owned())];
     // Proxies that would collect a stream are asked not to.
-    Ok(HttpResponse { status: 200, headers, body: ResponseBody::Pieces(pieces) }.with_header("x-accel-buffering", "no"))
+    Ok(HttpResponse { status: 200, headers, body: ResponseBody::Pieces(pieces) }
+        .with_header("x-accel-buffering", "no"))
 }
 
 struct Stream {

@@ -23,7 +23,8 @@ const REMEMBERED: usize = 4_096;
 
 /// Refuses writes that another site's page might have caused.
 pub(super) fn check_origin(request: &HttpRequest, public_url: &str) -> Result<(), Refusal> {
-    let foreign = Refusal::new(403, "foreign", "Writes come from the room's own page, with the header x-sameroom.");
+    let foreign =
+        Refusal::new(403, "foreign", "Writes come from the room's own page, with the header x-sameroom.");
     if request.header(HEADER).is_none() {
         return Err(foreign);
     }
@@ -33,7 +34,8 @@ pub(super) fn check_origin(request: &HttpRequest, public_url: &str) -> Result<()
     let Some(origin) = request.header("origin") else { return Ok(()) };
     let host_of = |url: &str| url.split_once("://").map(|(_, host)| host.trim_end_matches('/').to_owned());
     let host = host_of(origin);
-    let is_ours = host.is_some() && (host == host_of(public_url) || host.as_deref() == request.header("host"));
+    let is_ours =
+        host.is_some() && (host == host_of(public_url) || host.as_deref() == request.header("host"));
     if is_ours { Ok(()) } else { Err(foreign) }
 }
 
@@ -54,9 +56,15 @@ pub(super) struct Pace(Mutex<HashMap<(String, String), (f64, Timestamp)>>);
 
 impl Pace {
     /// Counts a write; strangers of one room share a pace.
-    pub(super) fn take(&self, room: &LiveRoom, person: Option<String>, now: Timestamp) -> Result<(), Refusal> {
+    pub(super) fn take(
+        &self,
+        room: &LiveRoom,
+        person: Option<String>,
+        now: Timestamp,
+    ) -> Result<(), Refusal> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let filled = |left: f64, since: Timestamp| (left + now.since(since).as_secs_f64() * PER_SECOND).min(BURST);
+        let filled =
+            |left: f64, since: Timestamp| (left + now.since(since).as_secs_f64() * PER_SECOND).min(BURST);
         if known.len() >= REMEMBERED {
             known.retain(|_, (left, since)| filled(*left, *since) < BURST);
         }
@@ -89,10 +97,15 @@ mod tests {
 
     #[test]
     fn writes_of_other_sites_are_refused() {
-        let check = |headers: &[(&str, &str)]| check_origin(&request(headers), "https://chat.example").is_ok();
+        let check =
+            |headers: &[(&str, &str)]| check_origin(&request(headers), "https://chat.example").is_ok();
         assert!(check(&[("x-sameroom", "1")]));
         assert!(check(&[("x-sameroom", "1"), ("origin", "https://chat.example")]));
-        assert!(check(&[("x-sameroom", "1"), ("origin", "http://127.0.0.1:8420"), ("host", "127.0.0.1:8420")]));
+        assert!(check(&[
+            ("x-sameroom", "1"),
+            ("origin", "http://127.0.0.1:8420"),
+            ("host", "127.0.0.1:8420")
+        ]));
         assert!(!check(&[]));
         assert!(!check(&[("origin", "https://chat.example")]));
         assert!(!check(&[("x-sameroom", "1"), ("origin", "https://evil.example"), ("host", "chat.example")]));

@@ -77,7 +77,9 @@ pub(super) async fn file(streams: &TaskTracker, place: &Place, file: &str) -> Re
     let (id, chunks) = (stored.id.clone(), stored.chunks);
     streams.spawn(async move {
         for index in 0..chunks {
-            let Ok(Some(chunk)) = house.vault().read(&house.space, &key::chunk(&id, index)).await else { return };
+            let Ok(Some(chunk)) = house.vault().read(&house.space, &key::chunk(&id, index)).await else {
+                return;
+            };
             if sender.send(Bytes::from(chunk)).await.is_err() {
                 return;
             }
@@ -91,7 +93,10 @@ pub(super) async fn file(streams: &TaskTracker, place: &Place, file: &str) -> Re
     };
     Ok(answer
         .with_header("content-length", stored.size_bytes.to_string())
-        .with_header("content-disposition", format!("attachment; filename*=UTF-8''{}", view::encoded(&stored.name)))
+        .with_header(
+            "content-disposition",
+            format!("attachment; filename*=UTF-8''{}", view::encoded(&stored.name)),
+        )
         .with_header("content-security-policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
         .with_header("cache-control", "private, max-age=86400, immutable"))
 }

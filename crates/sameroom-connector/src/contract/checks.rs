@@ -388,7 +388,7 @@ async fn an_unknown_send_can_be_asked_for(stage: &mut dyn Stage) -> Result<bool,
     let since = kit().clock.wall();
     let delivery = rig.submit_text(&room.id, "ask: this").await?;
     done(rig.outcome(delivery).await?)?;
-    let never = DeliveryId { event: Seq(9_999), room: RoomId(1) };
+    let never = DeliveryId { event: Seq(999_999_999), room: RoomId(1) };
     for asked in [delivery, never] {
         if let Some(wait) = room.capabilities.once.history {
             // The connector itself says how long its history may lag, so there is no event to wait for.

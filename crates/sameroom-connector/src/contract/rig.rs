@@ -1,6 +1,7 @@
 //! A runtime of a few lines that runs one session and remembers what it reported.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sameroom_types::action::{Action, OutboundPost, Outcome, Rendered, SendRequest};
@@ -11,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::{Problem, Stage, kit};
+use super::{Problem, Stage};
 use crate::{Command, Kit, Report, Resume, RoomReport, RuntimeEnd, SessionLink};
 
 /// How long a check waits for anything.
@@ -19,6 +20,9 @@ pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// The installation under which the suite posts.
 const INSTALLATION: &str = "contract";
+
+/// Counts the sends of all rigs: as in life, no two share a key, even where the storage outlives the session.
+static DELIVERIES: AtomicU64 = AtomicU64::new(0);
 
 /// A running session.
 #[derive(Debug)]
@@ -29,7 +33,6 @@ pub struct Rig {
     task: JoinSet<()>,
     /// Reports that nobody has waited for yet.
     passed: VecDeque<Report>,
-    deliveries: u64,
 }
 
 impl Rig {
@@ -38,7 +41,7 @@ impl Rig {
     /// # Errors
     /// When the settings are refused.
     pub fn start(stage: &dyn Stage, resume: Vec<Resume>) -> Result<Self, Problem> {
-        Self::start_with(stage, resume, &kit())
+        Self::start_with(stage, resume, &stage.kit())
     }
 
     /// Starts a session with a kit of the caller's.
@@ -55,7 +58,7 @@ impl Rig {
             SessionLink::new(account, INSTALLATION.into(), resume, tx, CancellationToken::new(), 256);
         let mut task = JoinSet::new();
         task.spawn(session.run(link));
-        Ok(Self { end, reports, task, passed: VecDeque::new(), deliveries: 0 })
+        Ok(Self { end, reports, task, passed: VecDeque::new() })
     }
 
     /// Gives a command.
@@ -127,8 +130,8 @@ impl Rig {
     /// # Errors
     /// When the session has ended.
     pub async fn submit(&mut self, room: &RemoteRoomId, action: Action) -> Result<DeliveryId, Problem> {
-        self.deliveries += 1;
-        let delivery = DeliveryId { event: Seq(self.deliveries), room: RoomId(1) };
+        let event = Seq(DELIVERIES.fetch_add(1, Ordering::Relaxed) + 1);
+        let delivery = DeliveryId { event, room: RoomId(1) };
         let key = Mark::key(INSTALLATION, delivery.event.0, delivery.room, 0);
         self.command(Command::Send(SendRequest { delivery, part: 0, room: room.clone(), key, action }))
             .await?;

@@ -72,12 +72,7 @@ impl<'t> Lines<'t> {
         Ok(Some(text.to_owned()))
     }
 
-    pub(crate) fn bool(
-        &self,
-        table: &dyn TableLike,
-        key: &str,
-        place: &str,
-    ) -> anyhow::Result<Option<bool>> {
+    pub(crate) fn bool(&self, table: &dyn TableLike, key: &str, place: &str) -> anyhow::Result<Option<bool>> {
         let Some(item) = table.get(key) else { return Ok(None) };
         let Some(value) = item.as_bool() else {
             bail!("line {}: {key} in {place} must be true or false", self.line_of_key(table, key));
@@ -92,9 +87,8 @@ impl<'t> Lines<'t> {
         place: &str,
     ) -> anyhow::Result<Vec<String>> {
         let Some(item) = table.get(key) else { return Ok(Vec::new()) };
-        let wrong = || {
-            format!("line {}: {key} in {place} must be a list of texts", self.line_of_key(table, key))
-        };
+        let wrong =
+            || format!("line {}: {key} in {place} must be a list of texts", self.line_of_key(table, key));
         let array = item.as_array().with_context(wrong)?;
         array.iter().map(|value| value.as_str().map(str::to_owned).with_context(wrong)).collect()
     }

@@ -13,8 +13,21 @@ use super::lines::Lines;
 
 /// The keys of a room.
 pub(crate) const KEYS: [&str; 15] = [
-    "format", "label", "edits", "deletes", "moderation", "files", "bots", "joins", "notices", "relay",
-    "commands", "owners", "ignore", "replace", "late",
+    "format",
+    "label",
+    "edits",
+    "deletes",
+    "moderation",
+    "files",
+    "bots",
+    "joins",
+    "notices",
+    "relay",
+    "commands",
+    "owners",
+    "ignore",
+    "replace",
+    "late",
 ];
 
 /// Reads a room's policy; what it does not say comes from `base`.
@@ -35,51 +48,66 @@ pub(crate) fn read_policy(
     }
     let word = |key: &str| lines.string(table, key, place);
     if let Some(edits) = word("edits")? {
-        policy.edits = choose(lines, table, "edits", &edits, &[
-            ("apply", EditPolicy::Apply),
-            ("append", EditPolicy::Append),
-            ("ignore", EditPolicy::Ignore),
-        ])?;
+        policy.edits = choose(
+            lines,
+            table,
+            "edits",
+            &edits,
+            &[("apply", EditPolicy::Apply), ("append", EditPolicy::Append), ("ignore", EditPolicy::Ignore)],
+        )?;
     }
     if let Some(deletes) = word("deletes")? {
-        policy.deletes = choose(lines, table, "deletes", &deletes, &[
-            ("apply", DeletePolicy::Apply),
-            ("mark", DeletePolicy::Mark),
-            ("ignore", DeletePolicy::Ignore),
-        ])?;
+        policy.deletes = choose(
+            lines,
+            table,
+            "deletes",
+            &deletes,
+            &[("apply", DeletePolicy::Apply), ("mark", DeletePolicy::Mark), ("ignore", DeletePolicy::Ignore)],
+        )?;
     }
     if let Some(moderation) = word("moderation")? {
-        policy.moderation = choose(lines, table, "moderation", &moderation, &[
-            ("room", Moderation::Room),
-            ("network", Moderation::Network),
-        ])?;
+        policy.moderation = choose(
+            lines,
+            table,
+            "moderation",
+            &moderation,
+            &[("room", Moderation::Room), ("network", Moderation::Network)],
+        )?;
     }
     if let Some(files) = word("files")? {
-        policy.files = choose(lines, table, "files", &files, &[
-            ("copy", FilePolicy::Copy),
-            ("link", FilePolicy::Link),
-            ("no", FilePolicy::No),
-        ])?;
+        policy.files = choose(
+            lines,
+            table,
+            "files",
+            &files,
+            &[("copy", FilePolicy::Copy), ("link", FilePolicy::Link), ("no", FilePolicy::No)],
+        )?;
     }
     if let Some(relay) = word("relay")? {
-        policy.relay = choose(lines, table, "relay", &relay, &[
-            ("both", Relay::Both),
-            ("in", Relay::In),
-            ("out", Relay::Out),
-        ])?;
+        policy.relay = choose(
+            lines,
+            table,
+            "relay",
+            &relay,
+            &[("both", Relay::Both), ("in", Relay::In), ("out", Relay::Out)],
+        )?;
     }
     if let Some(commands) = word("commands")? {
-        policy.commands = choose(lines, table, "commands", &commands, &[
-            ("moderators", CommandPolicy::Moderators),
-            ("everyone", CommandPolicy::Everyone),
-            ("nobody", CommandPolicy::Nobody),
-        ])?;
+        policy.commands = choose(
+            lines,
+            table,
+            "commands",
+            &commands,
+            &[
+                ("moderators", CommandPolicy::Moderators),
+                ("everyone", CommandPolicy::Everyone),
+                ("nobody", CommandPolicy::Nobody),
+            ],
+        )?;
     }
-    for (key, value) in [
-        ("bots", &mut policy.bots),
-        ("joins", &mut policy.joins),
-        ("notices", &mut policy.notices),
-    ] {
+    for (key, value) in
+        [("bots", &mut policy.bots), ("joins", &mut policy.joins), ("notices", &mut policy.notices)]
+    {
         if let Some(said) = lines.bool(table, key, place)? {
             *value = said;
         }
@@ -105,10 +133,10 @@ pub(crate) fn read_policy(
             })?;
         }
         if let Some(count) = late.get("max_count") {
-            policy.late.max_count =
-                count.as_integer().and_then(|count| u64::try_from(count).ok()).with_context(|| {
-                    format!("line {}: max_count must be a whole number", lines.line_of(item))
-                })?;
+            policy.late.max_count = count
+                .as_integer()
+                .and_then(|count| u64::try_from(count).ok())
+                .with_context(|| format!("line {}: max_count must be a whole number", lines.line_of(item)))?;
         }
     }
     Ok(policy)
@@ -133,8 +161,7 @@ fn choose<T: Copy>(
 fn expressions(lines: &Lines<'_>, table: &dyn TableLike, key: &str) -> anyhow::Result<Vec<String>> {
     let list = lines.strings(table, key, "ignore")?;
     for source in &list {
-        Regex::new(source)
-            .with_context(|| format!("line {}: {source:?}", lines.line_of_key(table, key)))?;
+        Regex::new(source).with_context(|| format!("line {}: {source:?}", lines.line_of_key(table, key)))?;
     }
     Ok(list)
 }

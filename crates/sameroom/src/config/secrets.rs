@@ -22,8 +22,9 @@ pub(crate) fn settings(
         let line = lines.line_of_key(table, key);
         if let Some(base) = key.strip_suffix("_env") {
             let name = item.as_str().with_context(|| format!("line {line}: {key} must name a variable"))?;
-            let secret = std::env::var(name)
-                .with_context(|| format!("line {line}: {place} takes {base} from {name}, which is not set"))?;
+            let secret = std::env::var(name).with_context(|| {
+                format!("line {line}: {place} takes {base} from {name}, which is not set")
+            })?;
             insert(&mut settings, base, secret.into(), line)?;
         } else if let Some(base) = key.strip_suffix("_file").filter(|base| is_secret(base)) {
             let path = item.as_str().with_context(|| format!("line {line}: {key} must name a file"))?;
@@ -32,7 +33,12 @@ pub(crate) fn settings(
                 .with_context(|| format!("line {line}: {place} takes {base} from {}", path.display()))?;
             insert(&mut settings, base, secret.trim_end_matches(['\r', '\n']).into(), line)?;
         } else if let Some(inner) = item.as_table_like() {
-            insert(&mut settings, key, Value::Object(self::settings(inner, &[], folder, place, lines)?), line)?;
+            insert(
+                &mut settings,
+                key,
+                Value::Object(self::settings(inner, &[], folder, place, lines)?),
+                line,
+            )?;
         } else {
             let value = item
                 .as_value()

@@ -92,15 +92,17 @@ fn secrets_come_from_files() {
     let text = TWO.replace("password = \"p\"", "password_file = \"pw\"");
     let config = Config::parse(&text, folder.path(), &connectors()).expect("good");
     assert_eq!(config.sessions[1].settings["sasl"]["password"], "geheim");
-    let error = format!("{:#}", Config::parse(&text, Path::new("/nowhere"), &connectors()).expect_err("missing"));
+    let error =
+        format!("{:#}", Config::parse(&text, Path::new("/nowhere"), &connectors()).expect_err("missing"));
     assert!(error.contains("password") && error.contains("/nowhere/pw"), "{error}");
 }
 
 #[test]
 fn differences_are_told_in_lines() {
     let old = parse(TWO).expect("good");
-    let new = parse(&format!("{TWO}\n[[tubes]]\na = \"libera/#a\"\nb = \"second/#b\"\n").replace("6668", "6669"))
-        .expect("good");
+    let new =
+        parse(&format!("{TWO}\n[[tubes]]\na = \"libera/#a\"\nb = \"second/#b\"\n").replace("6668", "6669"))
+            .expect("good");
     let lines = old.differences(&new);
     assert_eq!(lines, ["~ account second", "+ tube libera/#a - second/#b (Both)"]);
 }

@@ -19,7 +19,9 @@ pub(crate) async fn add_stored(
     registry: &Registry,
     vault: &Arc<dyn Vault>,
 ) -> anyhow::Result<()> {
-    for (name, value) in vault.scan(SPACE, "", "\u{10ffff}", 10_000, false).await.context("stored accounts")? {
+    for (name, value) in
+        vault.scan(SPACE, "", "\u{10ffff}", 10_000, false).await.context("stored accounts")?
+    {
         if config.engine.accounts.iter().any(|account| account.id.as_str() == name) {
             continue;
         }

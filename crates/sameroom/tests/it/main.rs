@@ -1,0 +1,8 @@
+//! The whole program over real servers, seen from outside by clients that share no code with it.
+
+mod commands;
+mod crashes;
+mod program;
+mod ring;
+mod shredding;
+mod usage;

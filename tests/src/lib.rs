@@ -1,1 +1,0 @@
-//! Whole-system scenarios over real servers; see `tests/it`.
