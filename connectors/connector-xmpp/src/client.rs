@@ -225,17 +225,9 @@ impl Client {
     async fn on_ready(&mut self) -> Result<(), End> {
         self.tell_connected().await?;
         self.send_stanza("<presence/>", None);
+        self.ready_since = Instant::now();
         self.discover();
-        let rooms: Vec<String> = self
-            .rooms
-            .iter()
-            .filter(|(_, room)| !room.asked.is_empty())
-            .map(|(jid, _)| jid.clone())
-            .collect();
-        for room in rooms {
-            self.start_join(&room);
-        }
-        Ok(())
+        if self.discovered { self.on_discovered().await } else { Ok(()) }
     }
 
     async fn tell_connected(&mut self) -> Result<(), End> {
