@@ -136,6 +136,8 @@ pub(crate) struct Client {
     /// Services that we still wait to hear of.
     discovering: u32,
     discovered: bool,
+    /// When the session came up.
+    ready_since: Instant,
     /// Rooms asked for by name before the room service is known.
     unresolved: Vec<Box<str>>,
     upload: Option<Service>,
@@ -188,6 +190,7 @@ impl Client {
             muc,
             discovering: 0,
             discovered: false,
+            ready_since: now,
             unresolved: Vec::new(),
             upload: None,
             http,
@@ -222,17 +225,9 @@ impl Client {
     async fn on_ready(&mut self) -> Result<(), End> {
         self.tell_connected().await?;
         self.send_stanza("<presence/>", None);
+        self.ready_since = Instant::now();
         self.discover();
-        let rooms: Vec<String> = self
-            .rooms
-            .iter()
-            .filter(|(_, room)| !room.asked.is_empty())
-            .map(|(jid, _)| jid.clone())
-            .collect();
-        for room in rooms {
-            self.start_join(&room);
-        }
-        Ok(())
+        if self.discovered { self.on_discovered().await } else { Ok(()) }
     }
 
     async fn tell_connected(&mut self) -> Result<(), End> {

@@ -66,7 +66,8 @@ impl Client {
         }
         match room.phase {
             Phase::In => self.tell_room(&jid, Some(written)).await,
-            Phase::Out if online => {
+            // Before the services are known, rooms could not say whether they take files.
+            Phase::Out if online && self.discovered => {
                 self.start_join(&jid);
                 Ok(())
             }

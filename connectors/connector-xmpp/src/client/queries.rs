@@ -333,11 +333,20 @@ impl Client {
         self.on_discovered().await
     }
 
-    async fn on_discovered(&mut self) -> Result<(), End> {
-        if self.discovering > 0 && self.muc.is_none() {
+    pub(super) async fn on_discovered(&mut self) -> Result<(), End> {
+        if self.discovering > 0 {
             return Ok(());
         }
-        self.discovered = self.discovering == 0 || self.discovered;
+        self.discovered = true;
+        let rooms: Vec<String> = self
+            .rooms
+            .iter()
+            .filter(|(_, room)| !room.asked.is_empty() && room.phase == crate::muc::Phase::Out)
+            .map(|(jid, _)| jid.clone())
+            .collect();
+        for room in rooms {
+            self.start_join(&room);
+        }
         for written in std::mem::take(&mut self.unresolved) {
             Box::pin(self.on_command(sameroom_connector::Command::Join { room: written })).await?;
         }

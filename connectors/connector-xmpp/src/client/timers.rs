@@ -32,6 +32,9 @@ const SUBJECT: Duration = Duration::from_secs(3);
 /// How long a room may take to show us what we sent.
 const SHOWN: Duration = Duration::from_secs(60);
 
+/// How long entering rooms waits for services that do not say what they are.
+const DISCOVERY: Duration = Duration::from_secs(3);
+
 /// How long acknowledgements may stay out before the server is asked for its count.
 const COUNT: Duration = Duration::from_secs(1);
 
@@ -49,6 +52,10 @@ impl Client {
         }
         if !self.online {
             return Ok(());
+        }
+        if !self.discovered && now - self.ready_since > DISCOVERY {
+            self.discovering = 0;
+            self.on_discovered().await?;
         }
         if now - self.last_count >= COUNT {
             self.ask_for_count();

@@ -30,7 +30,8 @@ fn without<'a>(missing: &[&str], all: &[&'a str]) -> Vec<&'a str> {
 #[tokio::test]
 async fn prosody_with_everything() {
     let mut stage = XmppStage::start(ProsodyOptions::default()).await;
-    let done = contract::run(&mut stage).await.unwrap_or_else(|failure| panic!("{failure}"));
+    let done =
+        contract::run(&mut stage).await.unwrap_or_else(|failure| panic!("{failure}\n{}", stage.server.log()));
     assert_eq!(done, without(&["what_is_not_declared_is_refused"], &ALL));
 }
 
@@ -44,13 +45,15 @@ async fn prosody_with_tls_and_little_else() {
         ..ProsodyOptions::default()
     };
     let mut stage = XmppStage::start(options).await;
-    let done = contract::run(&mut stage).await.unwrap_or_else(|failure| panic!("{failure}"));
+    let done =
+        contract::run(&mut stage).await.unwrap_or_else(|failure| panic!("{failure}\n{}", stage.server.log()));
     assert_eq!(done, ALL);
 }
 
 #[tokio::test]
 async fn ejabberd() {
     let mut stage = XmppStage::on_ejabberd().await;
-    let done = contract::run(&mut stage).await.unwrap_or_else(|failure| panic!("{failure}"));
+    let done =
+        contract::run(&mut stage).await.unwrap_or_else(|failure| panic!("{failure}\n{}", stage.server.log()));
     assert_eq!(done, without(&["what_is_not_declared_is_refused"], &ALL));
 }

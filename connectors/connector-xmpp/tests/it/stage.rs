@@ -29,6 +29,14 @@ impl Server {
         }
     }
 
+    /// What the server wrote, for failures.
+    pub(crate) fn log(&self) -> String {
+        match self {
+            Self::Prosody(server) => server.log(),
+            Self::Ejabberd(_) => String::new(),
+        }
+    }
+
     async fn add_user(&self, name: &str) {
         let made = match self {
             Self::Prosody(server) => server.add_user(name),
