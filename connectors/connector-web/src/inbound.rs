@@ -21,9 +21,7 @@ pub(crate) fn event(room: &RemoteRoomId, seq: u64, act: &Act, history: bool) -> 
     let author = author(person);
     let event = match &act.what {
         What::Posted(posted) => {
-            if posted.text.is_none() {
-                return None;
-            }
+            posted.text.as_ref()?;
             RoomEvent::Posted(post(seq, author, posted))
         }
         What::Edited { message, text } => RoomEvent::Edited(Edit {
@@ -72,7 +70,7 @@ fn post(seq: u64, author: Author, posted: &Posted) -> Post {
 fn content(source: &Source, file: Option<&File>) -> Content {
     Content {
         text: view::tree(source),
-        files: file.map(|file| file_ref(file)).into_iter().collect(),
+        files: file.map(file_ref).into_iter().collect(),
         kind: ContentKind::Text,
     }
 }

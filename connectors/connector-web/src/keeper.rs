@@ -76,7 +76,7 @@ pub(crate) enum Deed {
     /// A message is posted.
     Post {
         /// The message; its reply and file as far as known.
-        posted: Posted,
+        posted: Box<Posted>,
         /// The message that it answers.
         reply: Option<u64>,
     },
@@ -103,6 +103,8 @@ pub(crate) enum Done {
     Message(Box<Message>),
     /// Done, with nothing to tell.
     Nothing,
+    /// Done in part; doing it again does more.
+    More,
 }
 
 /// Why something was not done.
@@ -293,8 +295,8 @@ impl Keeper {
                 self.deed(&mut scene, deed).await
             }
             Op::Prune => {
-                prune::prune(house, batch).await?;
-                Ok(Done::Nothing)
+                let more = prune::prune(house, batch).await?;
+                Ok(if more { Done::More } else { Done::Nothing })
             }
         }
     }

@@ -85,7 +85,7 @@ pub(crate) struct Act {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum What {
     /// A message; its id is this act's place.
-    Posted(Posted),
+    Posted(Box<Posted>),
     /// A message says something else now.
     Edited {
         /// Which.
@@ -200,7 +200,7 @@ pub(crate) struct Message {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Body {
     /// A message.
-    Post(Posted),
+    Post(Box<Posted>),
     /// Somebody came.
     Entered,
     /// Somebody is now called otherwise.

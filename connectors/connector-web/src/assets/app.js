@@ -100,7 +100,10 @@ function bodyOf(message) {
     body.append(text);
   }
   if (message.file) body.append(fileOf(message.file));
-  if (message.edited) body.append(make('span', { className: 'note', title: full.format(message.edited), textContent: '(edited)' }));
+  if (message.edited) {
+    const mark = make('span', { className: 'note', title: full.format(message.edited), textContent: ' (edited)' });
+    (body.querySelector('.text > p:last-child') || body).append(mark);
+  }
   if (message.reactions.length) body.append(reactionsOf(message));
   return body;
 }
@@ -589,7 +592,9 @@ addEventListener('online', () => connect());
 
 async function history(before) {
   const page = await call('GET', '/history?limit=50' + (before ? '&before=' + before : ''));
+  log.setAttribute('aria-busy', 'true'); // what is old is not read aloud
   for (const message of page.messages) put(message);
+  log.removeAttribute('aria-busy');
   if (page.messages.length) {
     const oldest = page.messages[0].id;
     if (!room.first || Number(oldest) < Number(room.first)) { room.first = oldest; room.more = page.more; }
