@@ -59,7 +59,7 @@ fn post(seq: u64, author: Author, posted: &Posted) -> Post {
         reply: posted.reply.as_ref().map(|reply| ReplyTo {
             message: message_id(reply.message),
             author: Some(reply.author.clone()),
-            excerpt: Some(reply.excerpt.clone()),
+            excerpt: Some(reply.excerpt.clone()).filter(|excerpt| !excerpt.is_empty()),
         }),
         thread: None,
         album: None,

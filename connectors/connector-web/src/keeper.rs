@@ -494,16 +494,22 @@ impl Keeper {
     async fn post(&mut self, scene: &mut Scene<'_, '_>, deed: Deed) -> Result<Done, Fault> {
         let Deed::Post { mut posted, reply } = deed else { return Err(Fault::NoMessage) };
         check_text(posted.text.as_ref().unwrap_or(&Source::default()), posted.file.is_some())?;
-        if let Some(reply) = reply
-            && let Some(target) = scene.batch.get::<Message>(&key::message(scene.rid, reply)).await?
-        {
+        let target = match reply {
+            Some(reply) => scene.batch.get::<Message>(&key::message(scene.rid, reply)).await?,
+            None => None,
+        };
+        if let Some(target) = &target {
             posted.reply = Some(Reply {
-                message: reply,
+                message: target.seq,
                 author: target.by.name().to_owned(),
-                excerpt: view::excerpt(&target, EXCERPT),
+                excerpt: view::excerpt(target, EXCERPT),
             });
         }
         let place = self.place(scene.rid)?;
+        if let Some(mut target) = target {
+            target.answers.push(place);
+            scene.batch.put(key::message(scene.rid, target.seq), &target);
+        }
         if let Some(file) = &posted.file {
             scene.batch.put(key::file(scene.rid, &file.id), file);
             scene.batch.remove(key::upload(&file.id));
@@ -608,6 +614,7 @@ fn new_message(seq: u64, scene: &Scene<'_, '_>, body: Body) -> Message {
         edited: None,
         edits: Vec::new(),
         deleted: None,
+        answers: Vec::new(),
         reactions: Vec::new(),
     }
 }

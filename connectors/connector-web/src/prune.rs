@@ -14,7 +14,7 @@ const UPLOAD_LIFE: i64 = 24 * 60 * 60 * 1_000;
 /// A step that changes more entries than this is cut short.
 const MOST_CHANGES: usize = 4_096;
 
-/// Removes the words and the file of a message, from its acts too.
+/// Removes the words and the file of a message, from its acts and its answers too.
 pub(crate) async fn scrub(batch: &mut Batch<'_>, rid: &str, message: &mut Message) -> Result<(), VaultError> {
     let mut places = message.edits.clone();
     places.push(message.seq);
@@ -32,13 +32,36 @@ pub(crate) async fn scrub(batch: &mut Batch<'_>, rid: &str, message: &mut Messag
             batch.put(key::act(rid, place), &act);
         }
     }
+    for answer in std::mem::take(&mut message.answers) {
+        scrub_excerpt(batch, rid, answer).await?;
+    }
     if let Body::Post(posted) = &mut message.body {
         posted.text = None;
+        posted.reply = None;
         if let Some(file) = posted.file.take() {
             remove_file(batch, rid, &file);
         }
     }
     message.reactions.clear();
+    Ok(())
+}
+
+/// Removes what an answer holds of the message that it answers.
+async fn scrub_excerpt(batch: &mut Batch<'_>, rid: &str, answer: u64) -> Result<(), VaultError> {
+    if let Some(mut message) = batch.get::<Message>(&key::message(rid, answer)).await?
+        && let Body::Post(posted) = &mut message.body
+        && let Some(reply) = &mut posted.reply
+    {
+        reply.excerpt.clear();
+        batch.put(key::message(rid, answer), &message);
+    }
+    if let Some(mut act) = batch.get::<Act>(&key::act(rid, answer)).await?
+        && let What::Posted(posted) = &mut act.what
+        && let Some(reply) = &mut posted.reply
+    {
+        reply.excerpt.clear();
+        batch.put(key::act(rid, answer), &act);
+    }
     Ok(())
 }
 

@@ -192,6 +192,9 @@ pub(crate) struct Message {
     pub(crate) edits: Vec<u64>,
     /// Set once it is gone: whether somebody else than its author removed it.
     pub(crate) deleted: Option<bool>,
+    /// Messages that answer it and so hold its beginning.
+    #[serde(default)]
+    pub(crate) answers: Vec<u64>,
     /// The emoji on it in the order in which they came.
     pub(crate) reactions: Vec<Reacted>,
 }

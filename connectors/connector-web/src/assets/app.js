@@ -110,7 +110,7 @@ function bodyOf(message) {
 
 function quoteOf(reply) {
   const quote = make('button', { type: 'button', className: 'quote', 'aria-label': 'Go to the message by ' + reply.author + ' that this answers' },
-    make('b', { textContent: reply.author }), ' ' + reply.excerpt);
+    make('b', { textContent: reply.author }), ' ' + (reply.excerpt || 'deleted message'));
   quote.addEventListener('click', () => show(reply.id));
   return quote;
 }
@@ -211,6 +211,11 @@ function put(message) {
   }
   arrange(item);
   arrange(item.nextElementSibling);
+  if (message.deleted) {
+    for (const other of [...messages.values()]) {
+      if (other.reply && other.reply.id === message.id && other.reply.excerpt) put({ ...other, reply: { ...other.reply, excerpt: '' } });
+    }
+  }
   $('empty').hidden = true;
   if (stick) toEnd();
   else if (isNew && !isMine(message)) $('newest').hidden = false;

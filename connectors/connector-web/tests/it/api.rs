@@ -273,6 +273,7 @@ async fn old_and_deleted_words_leave_the_storage() {
     let id = ana.post_as("1", "regretted").await.message_id();
     ana.write("PUT", &format!("/messages/{id}"), &json!({ "text": "also regretted" })).await.message_id();
     let file = ana.upload("f", b"old content").await.expect("uploaded");
+    ana.reply(&id, "an answer").await.expect("answered");
     assert!(holds("regretted").await && holds("old content").await);
     ana.delete(&id).await.expect("deleted");
     assert!(!holds("regretted").await, "deleted words are gone at once");

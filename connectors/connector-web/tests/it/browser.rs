@@ -143,6 +143,7 @@ async fn talk(label: &str, width: u32, height: u32, phone: bool) {
     browser.wait("closed menu", "!document.querySelector('.menu')").await.expect("closed");
     bob.delete(&bobs).await.expect("deleted");
     browser.wait_text("Message deleted").await.expect("marked");
+    browser.wait_no_text("ten minutes ago").await.expect("gone from quotes too");
     browser
         .wait("end", "scroller.scrollTop + scroller.clientHeight > scroller.scrollHeight - 90")
         .await
