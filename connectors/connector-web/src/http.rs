@@ -31,7 +31,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 /// Answers for all rooms.
 pub(crate) struct Pages {
     hub: Arc<Hub>,
-    /// What streams to browsers; each ends when its browser goes or its account's session stops.
+    /// What streams to browsers; each ends when its browser or the server goes.
     streams: TaskTracker,
     pace: Pace,
 }

@@ -21,9 +21,7 @@ pub(crate) fn event(room: &RemoteRoomId, seq: u64, act: &Act, history: bool) -> 
     let author = author(person);
     let event = match &act.what {
         What::Posted(posted) => {
-            if posted.text.is_none() {
-                return None;
-            }
+            posted.text.as_ref()?;
             RoomEvent::Posted(post(seq, author, posted))
         }
         What::Edited { message, text } => RoomEvent::Edited(Edit {
@@ -61,7 +59,7 @@ fn post(seq: u64, author: Author, posted: &Posted) -> Post {
         reply: posted.reply.as_ref().map(|reply| ReplyTo {
             message: message_id(reply.message),
             author: Some(reply.author.clone()),
-            excerpt: Some(reply.excerpt.clone()),
+            excerpt: Some(reply.excerpt.clone()).filter(|excerpt| !excerpt.is_empty()),
         }),
         thread: None,
         album: None,
@@ -72,7 +70,7 @@ fn post(seq: u64, author: Author, posted: &Posted) -> Post {
 fn content(source: &Source, file: Option<&File>) -> Content {
     Content {
         text: view::tree(source),
-        files: file.map(|file| file_ref(file)).into_iter().collect(),
+        files: file.map(file_ref).into_iter().collect(),
         kind: ContentKind::Text,
     }
 }

@@ -76,7 +76,7 @@ pub(crate) enum Deed {
     /// A message is posted.
     Post {
         /// The message; its reply and file as far as known.
-        posted: Posted,
+        posted: Box<Posted>,
         /// The message that it answers.
         reply: Option<u64>,
     },
@@ -103,6 +103,8 @@ pub(crate) enum Done {
     Message(Box<Message>),
     /// Done, with nothing to tell.
     Nothing,
+    /// Done in part; doing it again does more.
+    More,
 }
 
 /// Why something was not done.
@@ -293,8 +295,8 @@ impl Keeper {
                 self.deed(&mut scene, deed).await
             }
             Op::Prune => {
-                prune::prune(house, batch).await?;
-                Ok(Done::Nothing)
+                let more = prune::prune(house, batch).await?;
+                Ok(if more { Done::More } else { Done::Nothing })
             }
         }
     }
@@ -492,16 +494,22 @@ impl Keeper {
     async fn post(&mut self, scene: &mut Scene<'_, '_>, deed: Deed) -> Result<Done, Fault> {
         let Deed::Post { mut posted, reply } = deed else { return Err(Fault::NoMessage) };
         check_text(posted.text.as_ref().unwrap_or(&Source::default()), posted.file.is_some())?;
-        if let Some(reply) = reply
-            && let Some(target) = scene.batch.get::<Message>(&key::message(scene.rid, reply)).await?
-        {
+        let target = match reply {
+            Some(reply) => scene.batch.get::<Message>(&key::message(scene.rid, reply)).await?,
+            None => None,
+        };
+        if let Some(target) = &target {
             posted.reply = Some(Reply {
-                message: reply,
+                message: target.seq,
                 author: target.by.name().to_owned(),
-                excerpt: view::excerpt(&target, EXCERPT),
+                excerpt: view::excerpt(target, EXCERPT),
             });
         }
         let place = self.place(scene.rid)?;
+        if let Some(mut target) = target {
+            target.answers.push(place);
+            scene.batch.put(key::message(scene.rid, target.seq), &target);
+        }
         if let Some(file) = &posted.file {
             scene.batch.put(key::file(scene.rid, &file.id), file);
             scene.batch.remove(key::upload(&file.id));
@@ -606,6 +614,7 @@ fn new_message(seq: u64, scene: &Scene<'_, '_>, body: Body) -> Message {
         edited: None,
         edits: Vec::new(),
         deleted: None,
+        answers: Vec::new(),
         reactions: Vec::new(),
     }
 }

@@ -15,13 +15,13 @@ pub(crate) fn op(rid: &str, request: &SendRequest, file: Option<File>) -> Option
             let by = if post.notice { By::Sameroom } else { by(post.author.as_ref()) };
             let posted =
                 Posted { text: Some(source(&post.text)), is_notice: post.notice, ..Posted::default() };
-            (by, Deed::Post { posted, reply: post.reply.as_ref().and_then(seq) })
+            (by, Deed::Post { posted: Box::new(posted), reply: post.reply.as_ref().and_then(seq) })
         }
         Action::File(outbound) => {
             let posted = Posted { text: Some(source(&outbound.caption)), file, ..Posted::default() };
             (
                 by(outbound.author.as_ref()),
-                Deed::Post { posted, reply: outbound.reply.as_ref().and_then(seq) },
+                Deed::Post { posted: Box::new(posted), reply: outbound.reply.as_ref().and_then(seq) },
             )
         }
         Action::Edit { target, text, author } => {
@@ -60,7 +60,7 @@ pub(crate) fn outcome(result: Result<Done, Fault>) -> Outcome {
         Ok(Done::Message(message)) => {
             return Outcome::Done { ids: Some(NativeIds::one(message_id(message.seq))), shown: true };
         }
-        Ok(Done::Joined(..) | Done::Entered(_) | Done::Nothing) => {
+        Ok(Done::Joined(..) | Done::Entered(_) | Done::Nothing | Done::More) => {
             return Outcome::Done { ids: None, shown: true };
         }
         Err(fault) => fault,

@@ -10,9 +10,11 @@ use crate::stored::{Act, Body, File, Message, What, decode};
 /// How many acts of one room go in one step; the rest go in the next.
 const STEP: usize = 500;
 /// An upload that was not posted for this long is given up, in milliseconds.
-const UPLOAD_LIFE: i64 = 60 * 60 * 1_000;
+const UPLOAD_LIFE: i64 = 24 * 60 * 60 * 1_000;
+/// A step that changes more entries than this is cut short.
+const MOST_CHANGES: usize = 4_096;
 
-/// Removes the words and the file of a message, from its acts too.
+/// Removes the words and the file of a message, from its acts and its answers too.
 pub(crate) async fn scrub(batch: &mut Batch<'_>, rid: &str, message: &mut Message) -> Result<(), VaultError> {
     let mut places = message.edits.clone();
     places.push(message.seq);
@@ -30,13 +32,36 @@ pub(crate) async fn scrub(batch: &mut Batch<'_>, rid: &str, message: &mut Messag
             batch.put(key::act(rid, place), &act);
         }
     }
+    for answer in std::mem::take(&mut message.answers) {
+        scrub_excerpt(batch, rid, answer).await?;
+    }
     if let Body::Post(posted) = &mut message.body {
         posted.text = None;
+        posted.reply = None;
         if let Some(file) = posted.file.take() {
             remove_file(batch, rid, &file);
         }
     }
     message.reactions.clear();
+    Ok(())
+}
+
+/// Removes what an answer holds of the message that it answers.
+async fn scrub_excerpt(batch: &mut Batch<'_>, rid: &str, answer: u64) -> Result<(), VaultError> {
+    if let Some(mut message) = batch.get::<Message>(&key::message(rid, answer)).await?
+        && let Body::Post(posted) = &mut message.body
+        && let Some(reply) = &mut posted.reply
+    {
+        reply.excerpt.clear();
+        batch.put(key::message(rid, answer), &message);
+    }
+    if let Some(mut act) = batch.get::<Act>(&key::act(rid, answer)).await?
+        && let What::Posted(posted) = &mut act.what
+        && let Some(reply) = &mut posted.reply
+    {
+        reply.excerpt.clear();
+        batch.put(key::act(rid, answer), &act);
+    }
     Ok(())
 }
 
@@ -47,14 +72,19 @@ fn remove_file(batch: &mut Batch<'_>, rid: &str, file: &File) {
     }
 }
 
-/// Removes what is older than the retention.
-pub(crate) async fn prune(house: &House, batch: &mut Batch<'_>) -> Result<(), VaultError> {
+/// Removes some of what is older than the retention; tells whether there may be more.
+pub(crate) async fn prune(house: &House, batch: &mut Batch<'_>) -> Result<bool, VaultError> {
+    let mut more = false;
     let now = house.kit.clock.wall().0;
     let kept = i64::from(house.config().retention_days) * 24 * 60 * 60 * 1_000;
     for room in house.all() {
         let (from, to) = (key::act(&room.rid, 0), key::act(&room.rid, room.head()));
         let acts = house.vault().scan(&house.space, &from, &to, STEP, false).await?;
-        for (key_of_act, bytes) in acts {
+        let is_full = acts.len() == STEP;
+        for (index, (key_of_act, bytes)) in acts.into_iter().enumerate() {
+            if batch.len() > MOST_CHANGES {
+                return Ok(true);
+            }
             let act: Act = decode(&bytes).ok_or(VaultError::Damaged)?;
             if act.at.saturating_add(kept) > now {
                 break;
@@ -73,12 +103,14 @@ pub(crate) async fn prune(house: &House, batch: &mut Batch<'_>) -> Result<(), Va
                 batch.remove(key::message(&room.rid, place));
             }
             batch.remove(key_of_act);
+            more |= is_full && index + 1 == STEP;
         }
     }
-    prune_uploads(house, batch, now).await
+    Ok(prune_uploads(house, batch, now).await? || more)
 }
 
-async fn prune_uploads(house: &House, batch: &mut Batch<'_>, now: i64) -> Result<(), VaultError> {
+async fn prune_uploads(house: &House, batch: &mut Batch<'_>, now: i64) -> Result<bool, VaultError> {
+    let mut more = false;
     let uploads = house.vault().scan(&house.space, key::UPLOADS.0, key::UPLOADS.1, STEP, false).await?;
     for (key_of_upload, bytes) in uploads {
         let began: i64 = decode(&bytes).unwrap_or_default();
@@ -94,9 +126,10 @@ async fn prune_uploads(house: &House, batch: &mut Batch<'_>, now: i64) -> Result
             if is_all {
                 batch.remove(key_of_upload);
             }
+            more |= !is_all;
         }
     }
-    Ok(())
+    Ok(more)
 }
 
 /// How many chunks are read at a time to learn their keys: 1 MiB.

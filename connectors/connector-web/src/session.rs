@@ -31,6 +31,8 @@ const COMMANDS: usize = 64;
 const PAGE: usize = 256;
 /// How often old acts are looked for.
 const PRUNE_EVERY: Duration = Duration::from_secs(600);
+/// How soon to go on where one step was not enough.
+const PRUNE_AGAIN: Duration = Duration::from_millis(200);
 
 /// A session that does not run yet.
 pub(crate) struct WebSession {
@@ -84,8 +86,8 @@ impl Drop for Relayed {
 
 /// What a task of the session ended with.
 enum Ended {
-    Kept(SendRequest, Result<File, KeepError>),
-    Fetched(Report),
+    Kept(Box<SendRequest>, Result<File, KeepError>),
+    Fetched(Box<Report>),
 }
 
 struct Running {
@@ -121,11 +123,14 @@ impl Running {
                 // The house lives as long as we hold it, so this can't fail.
                 _ = changed.changed() => {}
                 Some(ended) = self.tasks.join_next() => self.end_task(ended).await?,
-                _ = prune.tick() => {
-                    if let Err(fault) = self.house.act(Op::Prune).await {
+                _ = prune.tick() => match self.house.act(Op::Prune).await {
+                    // What people do comes in between.
+                    Ok(Done::More) => prune.reset_after(PRUNE_AGAIN),
+                    Ok(_) => {}
+                    Err(fault) => {
                         tracing::warn!(account.id = %self.house.account, fault = ?fault, "old messages are not removed");
                     }
-                }
+                },
             }
             self.obey(commands).await?;
             self.tell().await?;
@@ -177,7 +182,7 @@ impl Running {
                 let house = self.house.clone();
                 self.tasks.spawn(async move {
                     let result = files::fetch(&house, &house.kit, &spool, &file, max_bytes).await;
-                    Ended::Fetched(Report::Fetched { spool, result })
+                    Ended::Fetched(Box::new(Report::Fetched { spool, result }))
                 });
                 Ok(())
             }
@@ -211,7 +216,7 @@ impl Running {
             self.tasks.spawn(async move {
                 let max_bytes = house.config().max_upload_bytes;
                 let result = files::take(&house, &file, max_bytes).await;
-                Ended::Kept(request, result)
+                Ended::Kept(Box::new(request), result)
             });
             return Ok(());
         }
@@ -250,8 +255,8 @@ impl Running {
 
     async fn end_task(&mut self, ended: Result<Ended, tokio::task::JoinError>) -> Result<(), LinkClosed> {
         let (request, result) = match ended {
-            Ok(Ended::Kept(request, result)) => (request, result),
-            Ok(Ended::Fetched(report)) => return self.link.report(report).await,
+            Ok(Ended::Kept(request, result)) => (*request, result),
+            Ok(Ended::Fetched(report)) => return self.link.report(*report).await,
             // A task that broke is a bug; its send stays unanswered and so unknown to the engine.
             Err(error) => {
                 tracing::error!(account.id = %self.house.account, error = %error, "a copy of a file broke");

@@ -85,7 +85,7 @@ pub(crate) struct Act {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum What {
     /// A message; its id is this act's place.
-    Posted(Posted),
+    Posted(Box<Posted>),
     /// A message says something else now.
     Edited {
         /// Which.
@@ -192,6 +192,9 @@ pub(crate) struct Message {
     pub(crate) edits: Vec<u64>,
     /// Set once it is gone: whether somebody else than its author removed it.
     pub(crate) deleted: Option<bool>,
+    /// Messages that answer it and so hold its beginning.
+    #[serde(default)]
+    pub(crate) answers: Vec<u64>,
     /// The emoji on it in the order in which they came.
     pub(crate) reactions: Vec<Reacted>,
 }
@@ -200,7 +203,7 @@ pub(crate) struct Message {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Body {
     /// A message.
-    Post(Posted),
+    Post(Box<Posted>),
     /// Somebody came.
     Entered,
     /// Somebody is now called otherwise.

@@ -1,4 +1,4 @@
-//! A headless Chromium, driven through `chromedriver` by W3C WebDriver (<https://www.w3.org/TR/webdriver2/>).
+//! A headless Chromium, driven through `chromedriver` by W3C `WebDriver` (<https://www.w3.org/TR/webdriver2/>).
 //!
 //! Only what the tests of our pages need; one browser for each test, with a profile of its own.
 
@@ -16,9 +16,9 @@ use crate::servers::{ServerError, free_port};
 
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often to look whether a page is as awaited; WebDriver has no event for it.
+/// How often to look whether a page is as awaited; the driver has no event for it.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
-/// The name under which WebDriver gives elements (section 11).
+/// The name under which the driver gives elements (section 11).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// Keys without a sign of their own (section 15.4.2).

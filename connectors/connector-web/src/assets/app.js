@@ -100,14 +100,17 @@ function bodyOf(message) {
     body.append(text);
   }
   if (message.file) body.append(fileOf(message.file));
-  if (message.edited) body.append(make('span', { className: 'note', title: full.format(message.edited), textContent: '(edited)' }));
+  if (message.edited) {
+    const mark = make('span', { className: 'note', title: full.format(message.edited), textContent: ' (edited)' });
+    (body.querySelector('.text > p:last-child') || body).append(mark);
+  }
   if (message.reactions.length) body.append(reactionsOf(message));
   return body;
 }
 
 function quoteOf(reply) {
   const quote = make('button', { type: 'button', className: 'quote', 'aria-label': 'Go to the message by ' + reply.author + ' that this answers' },
-    make('b', { textContent: reply.author }), ' ' + reply.excerpt);
+    make('b', { textContent: reply.author }), ' ' + (reply.excerpt || 'deleted message'));
   quote.addEventListener('click', () => show(reply.id));
   return quote;
 }
@@ -208,6 +211,11 @@ function put(message) {
   }
   arrange(item);
   arrange(item.nextElementSibling);
+  if (message.deleted) {
+    for (const other of [...messages.values()]) {
+      if (other.reply && other.reply.id === message.id && other.reply.excerpt) put({ ...other, reply: { ...other.reply, excerpt: '' } });
+    }
+  }
   $('empty').hidden = true;
   if (stick) toEnd();
   else if (isNew && !isMine(message)) $('newest').hidden = false;
@@ -589,7 +597,9 @@ addEventListener('online', () => connect());
 
 async function history(before) {
   const page = await call('GET', '/history?limit=50' + (before ? '&before=' + before : ''));
+  log.setAttribute('aria-busy', 'true'); // what is old is not read aloud
   for (const message of page.messages) put(message);
+  log.removeAttribute('aria-busy');
   if (page.messages.length) {
     const oldest = page.messages[0].id;
     if (!room.first || Number(oldest) < Number(room.first)) { room.first = oldest; room.more = page.more; }

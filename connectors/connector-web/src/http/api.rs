@@ -98,7 +98,7 @@ pub(super) async fn post(place: &Place, request: HttpRequest) -> Result<HttpResp
         ..Posted::default()
     };
     let reply = wanted.reply.as_deref().map(seq).transpose()?;
-    act(place, me, Deed::Post { posted, reply }, Some(client)).await
+    act(place, me, Deed::Post { posted: Box::new(posted), reply }, Some(client)).await
 }
 
 /// Changes a message.

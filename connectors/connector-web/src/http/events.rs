@@ -70,8 +70,8 @@ struct Gone;
 
 impl Stream {
     async fn run(mut self) {
-        // Ends when the browser goes; nothing else is to be said then.
-        let _ = self.serve().await;
+        // Only ends because the browser went; nothing is to be said then.
+        while self.serve().await.is_ok() {}
     }
 
     async fn serve(&mut self) -> Result<(), Gone> {

@@ -16,8 +16,8 @@ pub(super) const COOKIE: &str = "sameroom_person";
 const HEADER: &str = "x-sameroom";
 
 /// How many writes somebody may make at once, and how many a second after that.
-const BURST: f64 = 200.0;
-const PER_SECOND: f64 = 50.0;
+const BURST: f64 = 1_000.0;
+const PER_SECOND: f64 = 100.0;
 /// How many people's pace is remembered before those who rest are forgotten.
 const REMEMBERED: usize = 4_096;
 
@@ -127,7 +127,7 @@ mod tests {
         let pace = Pace::default();
         let room = LiveRoom::new("r", "lobby".into(), "lobby", "t", 0);
         let take = |at| pace.take(&room, Some("p".to_owned()), Timestamp(at)).is_ok();
-        assert_eq!((0..300).filter(|_| take(0)).count(), 200);
+        assert_eq!((0..1_200).filter(|_| take(0)).count(), 1_000);
         assert!(!take(1) && take(1_000));
         assert!(pace.take(&room, Some("q".to_owned()), Timestamp(0)).is_ok(), "others are not held up");
     }

@@ -40,7 +40,7 @@ pub(super) async fn upload(place: &Place, mut request: HttpRequest) -> Result<Ht
         client: Some(client.clone()),
         ..Posted::default()
     };
-    act(place, cookie, Deed::Post { posted, reply }, Some(client)).await
+    act(place, cookie, Deed::Post { posted: Box::new(posted), reply }, Some(client)).await
 }
 
 const TOO_LARGE: Refusal = Refusal::new(413, "too_large", "The file is larger than this room takes.");

@@ -130,7 +130,7 @@ async fn talk(label: &str, width: u32, height: u32, phone: bool) {
     std::fs::write(&image, PNG).expect("written");
     browser.type_into("#files", &image.display().to_string()).await.expect("chosen");
     browser
-        .wait("picture", "document.querySelector('.picture img')?.naturalWidth === 2")
+        .wait("picture", "document.querySelector('.picture img')?.naturalWidth === 240")
         .await
         .expect("drawn");
     assert_eq!(bob.wait_file("green.png").await.expect("shared"), PNG);
@@ -143,6 +143,7 @@ async fn talk(label: &str, width: u32, height: u32, phone: bool) {
     browser.wait("closed menu", "!document.querySelector('.menu')").await.expect("closed");
     bob.delete(&bobs).await.expect("deleted");
     browser.wait_text("Message deleted").await.expect("marked");
+    browser.wait_no_text("ten minutes ago").await.expect("gone from quotes too");
     browser
         .wait("end", "scroller.scrollTop + scroller.clientHeight > scroller.scrollHeight - 90")
         .await
@@ -212,9 +213,11 @@ async fn the_page_sends_again_what_a_dead_server_did_not_take() {
     place.end().await;
 }
 
-/// Two green pixels by two.
+/// A light band on green, 240 by 120 pixels.
 const PNG: &[u8] = &[
-    137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 2, 0, 0, 0, 2, 8, 2, 0, 0, 0, 253,
-    212, 154, 115, 0, 0, 0, 16, 73, 68, 65, 84, 120, 156, 99, 80, 152, 16, 0, 68, 12, 16, 10, 0, 27, 78, 4,
-    1, 40, 164, 16, 164, 0, 0, 0, 0, 73, 69, 78, 68, 174, 66, 96, 130,
+    137, 80, 78, 71, 13, 10, 26, 10, 0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 240, 0, 0, 0, 120, 1, 3, 0, 0, 0,
+    246, 120, 237, 100, 0, 0, 0, 6, 80, 76, 84, 69, 32, 144, 80, 232, 244, 236, 198, 93, 159, 185, 0, 0, 0,
+    35, 73, 68, 65, 84, 120, 218, 237, 201, 161, 1, 0, 0, 8, 3, 160, 253, 255, 180, 94, 160, 121, 1, 42, 9,
+    80, 108, 94, 90, 107, 173, 181, 190, 26, 40, 182, 19, 226, 1, 98, 12, 157, 88, 3, 0, 0, 0, 0, 73, 69, 78,
+    68, 174, 66, 96, 130,
 ];
