@@ -15,7 +15,6 @@ use tokio_util::sync::CancellationToken;
 
 /// What the runtime asks of a session.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "sends, the large ones, are nearly all of them")]
 pub enum Command {
     /// Enter this room and stay; answered by [`Report::Room`] or [`Report::RoomFailed`], again after each reconnect.
     ///

@@ -116,7 +116,7 @@ enum Accounts {
     Add {
         /// Its name.
         name: String,
-        /// Its settings as key=value; a secret is better given as key_env=VARIABLE.
+        /// Its settings as key=value; a secret is better given as `key_env=VARIABLE`.
         settings: Vec<String>,
     },
     /// Remove one that was added by this command.

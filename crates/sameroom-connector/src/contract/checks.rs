@@ -368,7 +368,9 @@ async fn a_cut_while_sending_is_told(stage: &mut dyn Stage) -> Result<bool, Prob
         match rig.outcome(delivery).await? {
             Outcome::Unknown { .. } | Outcome::Later { .. } => {}
             Outcome::Done { .. } => drop(peer.wait_for(text).await?),
-            outcome @ Outcome::Refused(_) => return Err(format!("a send that the cut hit ended as {outcome:?}")),
+            outcome @ Outcome::Refused(_) => {
+                return Err(format!("a send that the cut hit ended as {outcome:?}"));
+            }
         }
     }
     rig.wait("Connected", |report| matches!(report, Report::Health(Health::Connected)).then_some(())).await?;

@@ -15,7 +15,7 @@ async fn two_bridgebots_only_invited_are_tied_by_open_and_connect() {
         irc_account("two", two.addr(), "bridgebot = true"),
     ]
     .concat();
-    let program = Program::start(&config).await;
+    let program = Program::start(&config);
     for (client, room) in [(&mut ann, "#garden"), (&mut bob, "#office")] {
         // The bot may not be there yet; an invitation to nobody is answered with 401.
         let mut tries = 0;

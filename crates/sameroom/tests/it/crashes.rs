@@ -21,7 +21,7 @@ async fn kill_9_under_load_loses_nothing_that_was_relayed_200_ms_before() {
         tube("one/#lobby", "two/#lobby"),
     ]
     .concat();
-    let mut program = Program::start(&config).await;
+    let mut program = Program::start(&config);
     program.ready(1).await;
 
     let mut must = Vec::new();
@@ -46,7 +46,7 @@ async fn kill_9_under_load_loses_nothing_that_was_relayed_200_ms_before() {
         let killed = killed.expect("killed");
         let safe = seen.iter().filter(|(_, at)| *at + Duration::from_millis(200) < killed);
         must.extend(safe.map(|(number, _)| *number));
-        program.start_again().await;
+        program.start_again();
         program.ready(1).await;
     }
     ann.send("PRIVMSG #lobby :the end A-999999").await.expect("send");
@@ -88,7 +88,7 @@ async fn what_is_said_while_the_target_is_away_arrives_in_order_and_marked() {
         tube("one/#else", "three/#else"),
     ]
     .concat();
-    let program = Program::start(&config).await;
+    let program = Program::start(&config);
     program.ready(2).await;
     target.stop().await.expect("stop");
     for index in 0..240 {

@@ -22,7 +22,7 @@ pub(crate) struct Program {
 
 impl Program {
     /// Starts a relay; `accounts` is the file without `[server]`.
-    pub(crate) async fn start(rest: &str) -> Self {
+    pub(crate) fn start(rest: &str) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let port = free_port().expect("port");
         let text = format!(
@@ -30,7 +30,7 @@ impl Program {
         );
         std::fs::write(folder.path().join("sameroom.toml"), text).expect("write");
         let mut program = Self { folder, child: None };
-        program.start_again().await;
+        program.start_again();
         program
     }
 
@@ -38,7 +38,7 @@ impl Program {
         self.folder.path().join("data")
     }
 
-    pub(crate) async fn start_again(&mut self) {
+    pub(crate) fn start_again(&mut self) {
         let log = std::fs::File::options()
             .create(true)
             .append(true)

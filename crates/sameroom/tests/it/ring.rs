@@ -55,7 +55,7 @@ async fn a_ring_of_ngircd_inspircd_and_prosody_relays_once_and_in_order() {
         tube("office/lobby", "one/#lobby"),
     ]
     .concat();
-    let mut program = Program::start(&config).await;
+    let mut program = Program::start(&config);
     program.ready(3).await;
 
     for index in 0..EACH {

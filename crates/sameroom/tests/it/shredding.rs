@@ -52,7 +52,7 @@ async fn delivered_bodies_open_with_no_key_and_secrets_stand_nowhere() {
         tube("one/#lobby", "two/#lobby"),
     ]
     .concat();
-    let mut program = Program::start(&config).await;
+    let mut program = Program::start(&config);
     program.ready(1).await;
     for index in 0..20 {
         bob.send(&format!("PRIVMSG #lobby :xyzzyplugh B-{index}")).await.expect("send");
@@ -70,7 +70,7 @@ async fn delivered_bodies_open_with_no_key_and_secrets_stand_nowhere() {
         }
     }
     // A second start destroys what the end of the first came too early for.
-    program.start_again().await;
+    program.start_again();
     program.ready(1).await;
     bob.send("PRIVMSG #lobby :one more B-99").await.expect("send");
     bob.send("PRIVMSG #lobby :-sameroom version").await.expect("send");

@@ -48,7 +48,7 @@ async fn an_account_that_cannot_connect_says_why_and_the_others_run() {
         tube("one/#b", "wrong/#b"),
     ]
     .concat();
-    let program = Program::start(&config).await;
+    let program = Program::start(&config);
     program.ready(1).await;
     let mut ann = person(one.addr(), "ann", "#a").await;
     let mut bob = person(other.addr(), "bob", "#a").await;
@@ -68,7 +68,7 @@ async fn a_second_process_on_the_same_folder_is_refused() {
     let config =
         [irc_account("one", one.addr(), ""), irc_account("two", two.addr(), ""), tube("one/#a", "two/#a")]
             .concat();
-    let mut program = Program::start(&config).await;
+    let mut program = Program::start(&config);
     program.ready(1).await;
     let path = program.folder.path().join("sameroom.toml");
     let text = std::fs::read_to_string(&path).expect("read");
