@@ -21,6 +21,8 @@ const MAX_EMOJI: (usize, usize) = (30, 64);
 const MAX_EDITS: usize = 200;
 /// The most characters of an excerpt.
 const EXCERPT: usize = 120;
+/// The most answers that hold a message's beginning; each is known, so that a deletion reaches it.
+const MAX_QUOTED: usize = 1_000;
 /// A batch stops growing at so many entries; what waits comes in the next.
 const MOST_CHANGES: usize = 4_096;
 
@@ -502,11 +504,15 @@ impl Keeper {
             posted.reply = Some(Reply {
                 message: target.seq,
                 author: target.by.name().to_owned(),
-                excerpt: view::excerpt(target, EXCERPT),
+                excerpt: if target.answers.len() < MAX_QUOTED {
+                    view::excerpt(target, EXCERPT)
+                } else {
+                    String::new()
+                },
             });
         }
         let place = self.place(scene.rid)?;
-        if let Some(mut target) = target {
+        if let Some(mut target) = target.filter(|target| target.answers.len() < MAX_QUOTED) {
             target.answers.push(place);
             scene.batch.put(key::message(scene.rid, target.seq), &target);
         }
