@@ -18,6 +18,8 @@ struct Switches {
     cut_at_post: AtomicBool,
     /// Swallow what the server says.
     deaf: AtomicBool,
+    /// What was swallowed.
+    swallowed: std::sync::Mutex<Vec<u8>>,
     /// Let nobody in.
     closed: AtomicBool,
 }
@@ -59,6 +61,18 @@ impl Proxy {
     /// Swallows what the server says, or no longer.
     pub(crate) fn deafen(&self, deaf: bool) {
         self.switches.deaf.store(deaf, Ordering::SeqCst);
+    }
+
+    /// Waits until something with this text was swallowed.
+    pub(crate) async fn has_swallowed(&self, text: &str) {
+        for _ in 0..1_000 {
+            let so_far = self.switches.swallowed.lock().expect("no panic holds it").clone();
+            if String::from_utf8_lossy(&so_far).contains(text) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("the server never said {text}");
     }
 
     /// Lets nobody in from now on.
@@ -120,6 +134,7 @@ async fn relay(
             count = server.read(&mut down) => {
                 let Ok(count @ 1..) = count else { return };
                 if switches.deaf.load(Ordering::SeqCst) {
+                    switches.swallowed.lock().expect("no panic holds it").extend_from_slice(&down[..count]);
                     continue;
                 }
                 if client.write_all(&down[..count]).await.is_err() {

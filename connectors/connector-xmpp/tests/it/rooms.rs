@@ -443,6 +443,8 @@ async fn a_room_that_forgot_us_is_noticed_and_entered_again() {
         })
         .await
         .expect("gone");
+    // Others may be told before the one who is kicked.
+    stage.proxy.has_swallowed("307").await;
     stage.proxy.deafen(false);
     rig.forget();
     let failure = rig.wait("failure", |report| match report {
