@@ -195,7 +195,11 @@ impl Engine {
         if let Some(mark) = &post.mark
             && mark.installation == self.setup.installation
         {
-            if let Some(event) = self.tokens.get(&mark.token).copied() {
+            // Anybody can copy a mark; only our own account's confirms anything. What carries it is never
+            // relayed, whoever sent it: it may be ours under a name that we don't know yet.
+            if self.is_ours(realm, &post.author.id)
+                && let Some(event) = self.tokens.get(&mark.token).copied()
+            {
                 self.learn_echo(DeliveryId { event, room }, mark.part, &post.ids);
             }
             return;

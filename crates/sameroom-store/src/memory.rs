@@ -96,7 +96,6 @@ impl Store for MemoryStore {
 mod tests {
     #[test]
     fn the_memory_store_keeps_the_contract() {
-        let mut kept = None;
-        crate::contract::run(|| kept.take().unwrap_or_else(super::MemoryStore::default), |store| Some(store));
+        crate::contract::run(super::MemoryStore::default, Some);
     }
 }
