@@ -38,9 +38,6 @@ pub(crate) async fn run(common: &Common, dry_run: bool) -> anyhow::Result<()> {
         tubes = config.engine.tubes.len(),
         "running"
     );
-    for (room, url) in registry.web_links() {
-        tracing::info!(room, url, "browser room");
-    }
 
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
