@@ -4,4 +4,5 @@ pub mod browser;
 pub mod faults;
 pub mod irc_client;
 pub mod servers;
+pub mod web_client;
 pub mod xmpp_client;

@@ -2,6 +2,8 @@
 
 mod commands;
 mod crashes;
+mod fidelity;
+mod people;
 mod program;
 mod ring;
 mod shredding;

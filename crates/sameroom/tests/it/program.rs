@@ -17,19 +17,25 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A relay with a folder of its own.
 pub(crate) struct Program {
     pub(crate) folder: TempDir,
+    /// Where its pages are.
+    pub(crate) address: SocketAddr,
     child: Option<Child>,
 }
 
 impl Program {
-    /// Starts a relay; `accounts` is the file without `[server]`.
+    /// Starts a relay; `rest` is the file without `[server]`. It keeps no excerpts.
     pub(crate) fn start(rest: &str) -> Self {
+        Self::start_with("excerpt_hours = 0", rest)
+    }
+
+    /// Starts a relay with further keys of `[server]`.
+    pub(crate) fn start_with(server: &str, rest: &str) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let port = free_port().expect("port");
-        let text = format!(
-            "[server]\nlisten = \"127.0.0.1:{port}\"\ndata_dir = \"data\"\nexcerpt_hours = 0\n{rest}"
-        );
+        let text = format!("[server]\nlisten = \"127.0.0.1:{port}\"\ndata_dir = \"data\"\n{server}\n{rest}");
         std::fs::write(folder.path().join("sameroom.toml"), text).expect("write");
-        let mut program = Self { folder, child: None };
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut program = Self { folder, address, child: None };
         program.start_again();
         program
     }
@@ -81,6 +87,24 @@ impl Program {
     /// Asks the running relay on the command line.
     pub(crate) async fn ask(&self, arguments: &[&str]) -> (bool, String) {
         run_in(self.folder.path(), arguments).await
+    }
+
+    /// The link of a browser room, once there is one.
+    pub(crate) async fn link(&self, room: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (_, out) = self.ask(&["rooms", "list", "--json"]).await;
+            let all: serde_json::Value = serde_json::from_str(&out).unwrap_or_default();
+            let found = all["rooms"].as_array().into_iter().flatten().find_map(|view| {
+                let names = view["rooms"].as_array()?;
+                names.iter().any(|name| name == room).then(|| view["link"].as_str())?
+            });
+            if let Some(link) = found {
+                return link.to_owned();
+            }
+            assert!(Instant::now() < deadline, "no link of {room}: {out}\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// Waits until every tube carries.
