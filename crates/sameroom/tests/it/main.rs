@@ -2,6 +2,7 @@
 
 mod commands;
 mod crashes;
+mod fallbacks;
 mod fidelity;
 mod people;
 mod program;

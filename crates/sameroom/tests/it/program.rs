@@ -170,3 +170,15 @@ pub(crate) fn number(text: &str, tag: &str) -> Option<u64> {
     let (_, end) = text.rsplit_once(&format!("{tag}-"))?;
     end.trim().parse().ok()
 }
+
+/// Waits for a line with a text in it and gives what it says, without what keeps names from pinging.
+pub(crate) async fn heard(client: &mut IrcClient, text: &str) -> String {
+    let plain =
+        |line: &str| irc_client::said(line).map(|(_, _, said)| said.replace(['\u{200b}', '\u{2060}'], ""));
+    let nick = client.nick.clone();
+    let line = client
+        .wait(|line| plain(line).is_some_and(|said| said.contains(text)))
+        .await
+        .unwrap_or_else(|error| panic!("{nick} waits for {text:?}: {error}"));
+    plain(&line).expect("said")
+}
