@@ -8,4 +8,5 @@ mod people;
 mod program;
 mod ring;
 mod shredding;
+mod strangers;
 mod usage;
