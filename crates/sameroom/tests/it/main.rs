@@ -5,6 +5,7 @@ mod crashes;
 mod fallbacks;
 mod fidelity;
 mod people;
+mod policies;
 mod program;
 mod ring;
 mod shredding;
