@@ -4,6 +4,7 @@ mod commands;
 mod crashes;
 mod fallbacks;
 mod fidelity;
+mod hipchat;
 mod people;
 mod policies;
 mod program;
