@@ -1,7 +1,10 @@
 //! The whole program over real servers, seen from outside by clients that share no code with it.
 
+mod bridgebots;
+mod browser;
 mod commands;
 mod crashes;
+mod everywhere;
 mod fallbacks;
 mod fidelity;
 mod hipchat;
