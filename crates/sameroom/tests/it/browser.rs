@@ -60,7 +60,7 @@ async fn somebody_in_a_browser_talks_with_people_on_xmpp_and_irc() {
     browser.press(keys::ENTER).await.expect("sent");
     let copy = ann.stanza("the copy", |came| came.text().contains("my browser")).await;
     assert_eq!(copy.text(), "[Cleo, front] Hello from *my browser*", "bold is bold there");
-    assert_eq!(heard(&mut bob, "my browser").await, "<Cleo> Hello from \u{2}my browser\u{2}");
+    assert_eq!(heard(&mut bob, "my browser").await, "<Cleo> Hello from \u{2}my browser\u{f}");
     browser.wait("empty outbox", "!document.querySelector('.pending')").await.expect("acknowledged");
     browser.press(keys::UP).await.expect("up");
     browser
