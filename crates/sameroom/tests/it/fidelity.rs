@@ -57,6 +57,15 @@ impl Stage {
         }
         known
     }
+
+    /// Everybody but one sees just these emoji of people elsewhere on a message.
+    async fn all_see(&mut self, known: &[Known], but: usize, emoji: &[&str]) {
+        for (index, (seat, known)) in self.seats.iter_mut().zip(known).enumerate() {
+            if index != but {
+                seat.reacted(known, emoji).await;
+            }
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,9 +115,7 @@ async fn what_is_done_to_a_message_is_done_natively_in_every_room() {
                 (&["👍"], &[]),
             ] {
                 stage.seats[reactor].react(&known[reactor], before, now).await;
-                for index in (0..count).filter(|index| *index != reactor) {
-                    stage.seats[index].reacted(&known[index], now).await;
-                }
+                stage.all_see(&known, reactor, now).await;
             }
         }
 
@@ -127,29 +134,19 @@ async fn a_reaction_stays_until_the_last_one_takes_it_back() {
     let known = stage.say(0, "who is for it?").await;
     let Known::Xmpp(original) = &known[0] else { unreachable!("said on XMPP") };
     amy.react(original, &["👍"]).await;
-    for index in 1..4 {
-        stage.seats[index].reacted(&known[index], &["👍"]).await;
-    }
+    stage.all_see(&known, 0, &["👍"]).await;
     stage.seats[0].react(&known[0], &[], &["👍"]).await;
     // Amy's goes, Ann's keeps it up: nothing is shown until Ann adds another one.
     amy.react(original, &[]).await;
     stage.seats[0].react(&known[0], &["👍"], &["👍", "🎉"]).await;
-    for index in 1..4 {
-        stage.seats[index].reacted(&known[index], &["🎉", "👍"]).await;
-    }
+    stage.all_see(&known, 0, &["🎉", "👍"]).await;
     stage.seats[0].react(&known[0], &["👍", "🎉"], &[]).await;
-    for index in 1..4 {
-        stage.seats[index].reacted(&known[index], &[]).await;
-    }
+    stage.all_see(&known, 0, &[]).await;
     // On again, and one exchanged for another in one go.
     amy.react(original, &["👍"]).await;
-    for index in 1..4 {
-        stage.seats[index].reacted(&known[index], &["👍"]).await;
-    }
+    stage.all_see(&known, 0, &["👍"]).await;
     amy.react(original, &["🎉"]).await;
-    for index in 1..4 {
-        stage.seats[index].reacted(&known[index], &["🎉"]).await;
-    }
+    stage.all_see(&known, 0, &["🎉"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

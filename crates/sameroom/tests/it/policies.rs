@@ -55,7 +55,7 @@ async fn a_room_keeps_its_record_or_hears_of_no_change() {
     plain.until("deletion", &followed, |message| message["deleted"] == "author").await.expect("applied");
     let told = web_notice(keeps, "deleted").await;
     assert_eq!(
-        told["text"].as_str().map(|text| text.replace('\u{2060}', "").replace('\u{200b}', "")).as_deref(),
+        told["text"].as_str().map(|text| text.replace(['\u{2060}', '\u{200b}'], "")).as_deref(),
         Some("guest of source deleted: “we meet at eleven”")
     );
 
