@@ -2,6 +2,7 @@
 
 mod commands;
 mod crashes;
+mod demo;
 mod program;
 mod ring;
 mod shredding;
