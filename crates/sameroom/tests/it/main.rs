@@ -3,6 +3,7 @@
 mod commands;
 mod crashes;
 mod demo;
+mod forensics;
 mod program;
 mod ring;
 mod shredding;
