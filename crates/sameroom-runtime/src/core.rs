@@ -305,20 +305,30 @@ impl Core {
         if let Some(error) = &self.failed {
             tracing::error!(error = %error, "the log failed; the program must be started again");
         } else {
-            match self.log.flusher().flush() {
-                Ok(seq) => {
-                    self.durable = Seq(seq.0);
-                    if let Some(jobs) = &self.store.jobs {
-                        let rows: Vec<_> = self.rows.drain(..).take_while(|(at, _)| at.0 <= seq.0).collect();
-                        drop(jobs.send(Job::Apply(rows)).await);
-                    }
-                }
-                Err(error) => tracing::error!(error = %error, "last flush failed"),
+            self.flush_last().await;
+            if let Some(jobs) = &self.store.jobs {
+                let durable = self.durable;
+                let rows: Vec<_> = self.rows.drain(..).take_while(|(at, _)| *at <= durable).collect();
+                drop(jobs.send(Job::Apply(rows)).await);
             }
         }
         self.kept.close();
         let store = self.store;
         drop(tokio::task::spawn_blocking(move || store.stop()).await);
+    }
+
+    /// Makes all durable, and then the end of the keys that nothing durable needs any more.
+    async fn flush_last(&mut self) {
+        for _ in 0..2 {
+            match self.log.flusher().flush() {
+                Ok(seq) => self.durable = Seq(seq.0),
+                Err(error) => {
+                    tracing::error!(error = %error, "last flush failed");
+                    return;
+                }
+            }
+            self.feed(vec![Input::Durable(self.durable)]).await;
+        }
     }
 
     async fn set_sessions(&mut self, specs: &[SessionSpec]) {

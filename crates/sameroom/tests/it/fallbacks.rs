@@ -13,7 +13,7 @@ const DOMAIN: &str = "xmpp.test";
 
 /// Two plain channels, one with message tags, an XMPP room and a browser room, all tied.
 struct Stage {
-    ngircd: Ngircd,
+    _ngircd: Ngircd,
     _inspircd: Inspircd,
     _prosody: Prosody,
     plain: IrcClient,
@@ -55,7 +55,17 @@ async fn stage(rooms: &str) -> Stage {
     program.ready(10).await;
     let link = program.link("front/lounge").await;
     let cleo = WebClient::enter(program.address, &link, "cleo").await.expect("entered");
-    Stage { ngircd, _inspircd: inspircd, _prosody: prosody, plain, second, modern, ann, cleo, program }
+    Stage {
+        _ngircd: ngircd,
+        _inspircd: inspircd,
+        _prosody: prosody,
+        plain,
+        second,
+        modern,
+        ann,
+        cleo,
+        program,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,7 +167,7 @@ async fn files_are_named_and_no_link_of_ours_is_posted_while_nobody_could_follow
 #[tokio::test(flavor = "multi_thread")]
 async fn the_notice_on_connecting_says_what_gets_lost_between_these_two() {
     let mut stage = stage("").await;
-    let Stage { plain, modern, ann, cleo, program, ngircd, .. } = &mut stage;
+    let Stage { plain, modern, ann, cleo, .. } = &mut stage;
     let files = "files are only named, with a link where their own platform gives one";
     for (client, other) in [(&mut *plain, "garden on"), (modern, "garden on")] {
         let line = heard(client, &format!("Connected to {other}")).await;
@@ -176,5 +186,4 @@ async fn the_notice_on_connecting_says_what_gets_lost_between_these_two() {
     assert!(told.text().contains("Between these two nothing gets lost."), "{told:?}");
     let told = web_notice(cleo, "Connected to garden").await;
     assert!(told["text"].as_str().is_some_and(|text| text.contains("nothing gets lost")), "{told}");
-    drop((program, ngircd));
 }
