@@ -126,6 +126,9 @@ async fn an_irc_and_an_xmpp_bridgebot_only_invited_are_tied_by_a_code() {
     stage.bob.send("KICK #garden sameroom :enough").await.expect("kicked");
     stage.ann.told("is no longer connected: removed from the room by bob (enough)").await;
     stage.ann.say("nobody there hears this").await;
+    // An answer behind it says that it was dealt with before the invitation.
+    stage.ann.say("-sameroom version").await;
+    stage.ann.told("Sameroom 0").await;
     stage.bob.send("INVITE sameroom #garden").await.expect("invited");
     heard(&mut stage.bob, "Connected to office on acme (XMPP)").await;
     stage.ann.told("Connected to #garden on one (IRC)").await;
