@@ -128,10 +128,14 @@ async fn a_reaction_stays_until_the_last_one_takes_it_back() {
     let known = stage.say(0, "who is for it?").await;
     let Known::Xmpp(original) = &known[0] else { unreachable!("said on XMPP") };
     amy.react(original, &["👍"]).await;
+    amy.shows("amy", original, &["👍"]).await;
     stage.all_see(&known, 0, &["👍"]).await;
     stage.seats[0].react(&known[0], &[], &["👍"]).await;
+    // The room puts the acts of several people in an order; each waits for the other's.
+    amy.shows("ann", original, &["👍"]).await;
     // Amy's goes, Ann's keeps it up: nothing is shown until Ann adds another one.
     amy.react(original, &[]).await;
+    amy.shows("amy", original, &[]).await;
     stage.seats[0].react(&known[0], &["👍"], &["👍", "🎉"]).await;
     stage.all_see(&known, 0, &["🎉", "👍"]).await;
     stage.seats[0].react(&known[0], &["👍", "🎉"], &[]).await;

@@ -154,7 +154,12 @@ impl Occupant {
 
     /// Waits until our account shows just these reactions on a message.
     pub(crate) async fn reacted(&mut self, target: &Stanza, emoji: &[&str]) {
-        let own = format!("{}/sameroom", self.room);
+        self.shows("sameroom", target, emoji).await;
+    }
+
+    /// Waits until somebody's next reactions to a message are shown, which must be just these.
+    pub(crate) async fn shows(&mut self, nick: &str, target: &Stanza, emoji: &[&str]) {
+        let own = format!("{}/{nick}", self.room);
         let came = self
             .stanza("reactions", |came| came.field("reacts") == target.archive() && came.field("from") == own)
             .await;
