@@ -20,7 +20,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::dialects::ConnectorDialects;
 use crate::flusher::FlushThread;
-use crate::handle::{Control, Handle, Link, Links, lock};
+use crate::handle::{Control, Handle, Link, Links, STARTING, lock};
 use crate::keeper::{Job, Kept, StoreThread};
 use crate::sessions::{SessionSpec, Sessions};
 use crate::shares::Shares;
@@ -105,7 +105,7 @@ impl Relay {
     pub fn start(start: Start) -> Result<Self, StartError> {
         let stop = CancellationToken::new();
         let (control, controls) = mpsc::channel(256);
-        let (ready_tx, ready) = watch::channel(Some("starting".to_owned()));
+        let (ready_tx, ready) = watch::channel(Some(STARTING.to_owned()));
         let links: Links = Arc::new(Mutex::new(HashMap::new()));
         let handle = Handle { control, links: Arc::clone(&links), ready };
         let core = Core::open(start, stop.clone(), links, ready_tx)?;

@@ -13,6 +13,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::sessions::SessionSpec;
 
+/// What a relay says of itself until it has started.
+pub(crate) const STARTING: &str = "starting";
+
 /// The relay has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the relay has stopped")]
@@ -108,6 +111,14 @@ impl Handle {
     /// Ends a link that is good for one use.
     pub fn use_up(&self, token: &str) {
         lock(&self.links).remove(token);
+    }
+
+    /// Waits until every account's session exists: before that, rooms that we host ourselves look as if
+    /// they did not. Also ends when that is held up by trouble, which [`Self::ready`] then tells.
+    pub async fn started(&self) {
+        let mut ready = self.ready.clone();
+        // Fails when the relay has ended; then nothing is to be waited for either.
+        drop(ready.wait_for(|state| state.as_deref() != Some(STARTING)).await);
     }
 
     /// Whether the relay can take messages.
