@@ -3,5 +3,6 @@
 pub mod browser;
 pub mod faults;
 pub mod irc_client;
+pub mod load;
 pub mod servers;
 pub mod xmpp_client;

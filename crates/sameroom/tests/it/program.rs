@@ -17,6 +17,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A relay with a folder of its own.
 pub(crate) struct Program {
     pub(crate) folder: TempDir,
+    /// Where its pages are.
+    pub(crate) addr: SocketAddr,
     child: Option<Child>,
 }
 
@@ -29,7 +31,7 @@ impl Program {
             "[server]\nlisten = \"127.0.0.1:{port}\"\ndata_dir = \"data\"\nexcerpt_hours = 0\n{rest}"
         );
         std::fs::write(folder.path().join("sameroom.toml"), text).expect("write");
-        let mut program = Self { folder, child: None };
+        let mut program = Self { folder, addr: SocketAddr::from(([127, 0, 0, 1], port)), child: None };
         program.start_again();
         program
     }
