@@ -1,6 +1,7 @@
 //! What the rest of the program holds of a running relay.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sameroom_engine::{Reply, Request};
@@ -48,6 +49,7 @@ pub struct Handle {
     pub(crate) control: mpsc::Sender<Control>,
     pub(crate) links: Links,
     pub(crate) ready: watch::Receiver<Option<String>>,
+    pub(crate) flushes: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Handle {
@@ -111,6 +113,12 @@ impl Handle {
     /// Ends a link that is good for one use.
     pub fn use_up(&self, token: &str) {
         lock(&self.links).remove(token);
+    }
+
+    /// How often the log has been flushed since the start.
+    #[must_use]
+    pub fn flushes(&self) -> u64 {
+        self.flushes.load(Ordering::Relaxed)
     }
 
     /// Waits until every account's session exists: before that, rooms that we host ourselves look as if

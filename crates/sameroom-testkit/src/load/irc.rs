@@ -136,7 +136,8 @@ impl Lines {
             let line = self.next().await?;
             if let Some(token) = line.strip_prefix("PING ") {
                 speaker.line(&format!("PONG {token}\r\n")).await?;
-            } else if let Some((_, said)) = line.split_once(" PRIVMSG ")
+            } else if let Some((_, said)) =
+                line.split_once(" PRIVMSG ").or_else(|| line.split_once(" NOTICE "))
                 && let Some((room, text)) = said.split_once(" :")
             {
                 book.heard_text(&format!("{prefix}{room}"), text);
