@@ -42,9 +42,12 @@ pub(super) fn judge(
         return;
     }
     // A repeated send whose first copy has no known id can't be changed: only one of them has to be.
-    let stands = found.iter().any(|(_, revision, gone)| {
-        if deleted { gone.is_some() } else { *revision == wanted && gone.is_none() }
-    });
+    let stands =
+        found.iter().any(
+            |(_, revision, gone)| {
+                if deleted { gone.is_some() } else { *revision == wanted && gone.is_none() }
+            },
+        );
     if !stands {
         let what = if deleted { "its deletion".to_owned() } else { format!("v{wanted}") };
         verdict

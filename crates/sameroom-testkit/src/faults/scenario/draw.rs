@@ -124,9 +124,9 @@ fn draw_steps(rng: &mut Rng, rooms: usize, tubes: usize, temper: &Temper) -> Vec
             480..590 if temper.changes => {
                 recent(rng).filter(|number| !gone.contains(number)).map(|number| Step::Edit { number })
             }
-            590..650 if temper.changes => recent(rng)
-                .filter(|number| gone.insert(*number))
-                .map(|number| Step::Delete { number }),
+            590..650 if temper.changes => {
+                recent(rng).filter(|number| gone.insert(*number)).map(|number| Step::Delete { number })
+            }
             650..780 if temper.reactions => recent(rng).map(|number| Step::React {
                 room,
                 person: u8::try_from(rng.below(2)).unwrap_or(0),

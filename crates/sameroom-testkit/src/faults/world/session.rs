@@ -6,8 +6,8 @@ use sameroom_engine::Input;
 use sameroom_types::action::{Action, Outcome, Refusal, RefusalKind, SendRequest, Wait};
 use sameroom_types::capabilities::{Capabilities, Files, History, IdScope, Once, Reactions, Support};
 use sameroom_types::event::{
-    Author, Content, Deletion, DeletionCause, Edit, FileRef, Inbound, Post, Reaction, ReactionSet, ReplyTo, Role,
-    RoomEvent,
+    Author, Content, Deletion, DeletionCause, Edit, FileRef, Inbound, Post, Reaction, ReactionSet, ReplyTo,
+    Role, RoomEvent,
 };
 use sameroom_types::ids::{DeliveryKey, Mark, NativeIds, Ticket};
 use sameroom_types::limit::{TextLimit, TextUnit};
@@ -15,7 +15,7 @@ use sameroom_types::room::{Health, RoomKind};
 use sameroom_types::text::Text;
 
 use super::{Happening, World, account, room_name};
-use crate::faults::platform::{Act, emoji, text_of};
+use crate::faults::platform::{Act, emoji, line_before, text_of};
 use crate::faults::sabotage::Sabotage;
 use crate::faults::scenario::ReactionSketch;
 
@@ -86,7 +86,7 @@ impl World {
             let number = platform.entry(id)?.number?;
             let mut text = text_of(number, revision);
             if revision == 0 && platform.sketch.lines && id.is_multiple_of(4) {
-                text = format!("a line before\n{text}");
+                text = format!("{}\n{text}", line_before(number));
             }
             Some(Content::text(Text::plain(&text)))
         };
@@ -247,7 +247,7 @@ impl World {
             && !self.tried.insert((delivery, part))
         {
             // Split anew, the part begins elsewhere.
-            post.text.text = "a line before".into();
+            post.text.text = "something else".into();
         }
         self.nonce += 1;
         let nonce = self.nonce;
