@@ -97,3 +97,8 @@ pub(crate) fn ready(actions: impl Iterator<Item = Action>) -> Prepared {
 pub(crate) fn post(text: Rendered, author: Option<Author>, reply: Option<NativeIds>, notice: bool) -> Action {
     Action::Post(OutboundPost { text, author, reply, thread: None, notice })
 }
+
+/// Words without line breaks, each a blank apart.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

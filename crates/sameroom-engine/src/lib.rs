@@ -16,6 +16,7 @@ mod files;
 mod ingest;
 mod input;
 mod lane;
+mod losses;
 mod messages;
 mod network;
 mod notices;

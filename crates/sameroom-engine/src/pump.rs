@@ -20,11 +20,15 @@ use crate::record::{End, EventBody, Record};
 /// How long a lane waits for a file before it names it instead.
 pub(crate) const FILE_PATIENCE: Duration = Duration::from_secs(60);
 
+/// How many sends of one room may be asked about at a time; connectors look for all of them in one go.
+pub(crate) const ASKED_AT_ONCE: usize = 256;
+
 /// What to do with the next part of a lane.
 pub(crate) enum Next {
     Send(Seq, u32),
     Ask(Seq, u32),
-    Prepare(Seq),
+    /// With so much of the window left.
+    Prepare(Seq, usize),
     Stop,
 }
 
@@ -49,7 +53,7 @@ impl Engine {
                 usize::from(view.capabilities.window.max(1))
             };
             let once = view.capabilities.once;
-            match self.next_in(room, window) {
+            match self.next_in(room, window, once) {
                 Next::Stop => return,
                 Next::Send(seq, part) => {
                     self.move_attempt(room, seq, &account);
@@ -61,8 +65,8 @@ impl Engine {
                         return;
                     }
                 }
-                Next::Prepare(seq) => {
-                    if !self.prepare_and_freeze(room, seq, &account) {
+                Next::Prepare(seq, left) => {
+                    if !self.prepare_and_freeze(room, seq, &account, left) {
                         return;
                     }
                 }
@@ -100,23 +104,29 @@ impl Engine {
     }
 
     /// The first thing in a lane that is not already on its way.
-    pub(crate) fn next_in(&self, room: RoomId, window: usize) -> Next {
+    ///
+    /// While something is asked about, nothing behind it is sent, since it could overtake; but whatever
+    /// else has to be asked about is asked at the same time.
+    pub(crate) fn next_in(&self, room: RoomId, window: usize, once: Once) -> Next {
         let Some(lane) = self.lanes.get(&room) else { return Next::Stop };
-        let mut flying = 0;
+        let (mut flying, mut asking) = (0, 0);
         for (seq, item) in &lane.items {
             let Some(attempt) = &item.attempt else {
-                return if flying < window { Next::Prepare(*seq) } else { Next::Stop };
+                let may_prepare = if asking > 0 {
+                    asking < ASKED_AT_ONCE && item.suspect && self.is_asked_about(*seq, once)
+                } else {
+                    flying < window
+                };
+                return if may_prepare { Next::Prepare(*seq, window - flying) } else { Next::Stop };
             };
             for (index, part) in (0..).zip(&attempt.parts) {
                 match part {
                     Part::Done(_) => {}
                     Part::Recorded | Part::Flying => flying += 1,
-                    // What comes behind may not overtake a part that may still have to be sent again.
-                    Part::Asking => return Next::Stop,
-                    Part::Unsure { .. } => return Next::Ask(*seq, index),
-                    Part::Todo => {
-                        return if flying < window { Next::Send(*seq, index) } else { Next::Stop };
-                    }
+                    Part::Asking => asking += 1,
+                    Part::Unsure { .. } if asking < ASKED_AT_ONCE => return Next::Ask(*seq, index),
+                    Part::Todo if asking == 0 && flying < window => return Next::Send(*seq, index),
+                    Part::Todo | Part::Unsure { .. } => return Next::Stop,
                 }
             }
             if flying >= window {
@@ -124,6 +134,12 @@ impl Engine {
             }
         }
         Next::Stop
+    }
+
+    /// Whether a delivery that may have been sent before is asked about, rather than sent again.
+    pub(crate) fn is_asked_about(&self, seq: Seq, once: Once) -> bool {
+        let is_post = self.events.get(&seq).is_some_and(|event| event.meta.kind == DeliveryKind::Post);
+        is_post && once.key.is_none() && once.history.is_some()
     }
 
     /// Hands a frozen part to its session, after the record `after` is written.
@@ -186,7 +202,7 @@ impl Engine {
             attempt.parts[part as usize] = Part::Asking;
             let SendRequest { room: remote, key, .. } = request;
             self.out.push(Effect::Ask { account, delivery, part, room: remote, key, since });
-            return false;
+            return true;
         }
         // A change that is made twice leaves what it left the first time; only a second post is a double.
         item.repeats += 1;
@@ -196,7 +212,13 @@ impl Engine {
     }
 
     /// Renders a delivery, freezes it and sends what the window allows. Returns whether the lane may go on.
-    pub(crate) fn prepare_and_freeze(&mut self, room: RoomId, seq: Seq, account: &AccountId) -> bool {
+    pub(crate) fn prepare_and_freeze(
+        &mut self,
+        room: RoomId,
+        seq: Seq,
+        account: &AccountId,
+        left: usize,
+    ) -> bool {
         let delivery = DeliveryId { event: seq, room };
         if self.is_overdue(delivery) {
             self.park(delivery, ParkReason::TooLate);
@@ -223,11 +245,8 @@ impl Engine {
                 let Some(view) = self.views.get(&(room, account.clone())) else { return false };
                 let remote = view.remote.clone();
                 let installation = self.setup.installation.clone();
-                let (token, is_post) = self
-                    .events
-                    .get(&seq)
-                    .map_or((0, false), |event| (event.meta.token, event.meta.kind == DeliveryKind::Post));
                 let once = view.capabilities.once;
+                let token = self.events.get(&seq).map_or(0, |event| event.meta.token);
                 let frozen: Vec<SendRequest> = (0..)
                     .zip(actions)
                     .map(|(part, action)| SendRequest {
@@ -255,41 +274,28 @@ impl Engine {
                 // It may be there already, sent by an attempt whose record is gone. With a key it is
                 // simply sent again; with a history that is asked first.
                 let suspect = self.delivery_mut(delivery).is_some_and(|item| item.suspect);
-                if suspect && is_post && once.key.is_none() && once.history.is_some() {
+                if suspect && self.is_asked_about(seq, once) {
                     let not_before = self.started.mono;
                     if let Some(attempt) = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut())
                     {
                         attempt.parts.fill(Part::Unsure { not_before });
                     }
                 } else {
-                    self.launch_window(room, seq, written);
+                    self.launch_window(room, seq, written, left);
                 }
                 true
             }
         }
     }
 
-    /// The first parts of a fresh attempt leave as soon as its record is written, as far as the window allows.
-    pub(crate) fn launch_window(&mut self, room: RoomId, seq: Seq, written: Seq) {
-        let window = match self.usable_account(room) {
-            Some((_, view)) if !self.lanes.get(&room).is_some_and(|lane| lane.cautious) => {
-                usize::from(view.capabilities.window.max(1))
-            }
-            _ => 1,
-        };
-        let flying: usize = self.lanes.get(&room).map_or(0, |lane| {
-            lane.items
-                .values()
-                .filter_map(|item| item.attempt.as_ref())
-                .map(crate::lane::Attempt::in_flight)
-                .sum()
-        });
+    /// The first parts of a fresh attempt leave as soon as its record is written, as far as the window
+    /// allows: the first one in any case.
+    pub(crate) fn launch_window(&mut self, room: RoomId, seq: Seq, written: Seq, left: usize) {
         let parts = self
-            .lanes
-            .get(&room)
-            .and_then(|lane| lane.items.get(&seq)?.attempt.as_ref())
+            .delivery_mut(DeliveryId { event: seq, room })
+            .and_then(|item| item.attempt.as_ref())
             .map_or(0, |attempt| attempt.parts.len());
-        for part in (0..parts).take(window.saturating_sub(flying).max(1)) {
+        for part in (0..parts).take(left.max(1)) {
             self.launch(room, seq, u32::try_from(part).unwrap_or(u32::MAX), Some(written));
         }
     }

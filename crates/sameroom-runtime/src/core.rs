@@ -1,6 +1,7 @@
 //! The core: one task that owns the engine and the log.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::dialects::ConnectorDialects;
 use crate::flusher::FlushThread;
-use crate::handle::{Control, Handle, Link, Links, lock};
+use crate::handle::{Control, Handle, Link, Links, STARTING, lock};
 use crate::keeper::{Job, Kept, StoreThread};
 use crate::sessions::{SessionSpec, Sessions};
 use crate::shares::Shares;
@@ -105,10 +106,11 @@ impl Relay {
     pub fn start(start: Start) -> Result<Self, StartError> {
         let stop = CancellationToken::new();
         let (control, controls) = mpsc::channel(256);
-        let (ready_tx, ready) = watch::channel(Some("starting".to_owned()));
+        let (ready_tx, ready) = watch::channel(Some(STARTING.to_owned()));
         let links: Links = Arc::new(Mutex::new(HashMap::new()));
-        let handle = Handle { control, links: Arc::clone(&links), ready };
-        let core = Core::open(start, stop.clone(), links, ready_tx)?;
+        let flushes = Arc::new(AtomicU64::new(0));
+        let handle = Handle { control, links: Arc::clone(&links), ready, flushes: Arc::clone(&flushes) };
+        let core = Core::open(start, stop.clone(), links, ready_tx, flushes)?;
         let tracker = TaskTracker::new();
         let task = tracker.spawn(core.run(controls));
         tracker.close();
@@ -163,6 +165,7 @@ struct Core {
     began: Instant,
     links: Links,
     ready: watch::Sender<Option<String>>,
+    flushes: Arc<AtomicU64>,
     replies: HashMap<u64, oneshot::Sender<Reply>>,
     next_reply: u64,
     loads: VecDeque<Job>,
@@ -178,6 +181,7 @@ impl Core {
         stop: CancellationToken,
         links: Links,
         ready: watch::Sender<Option<String>>,
+        flushes: Arc<AtomicU64>,
     ) -> Result<Self, StartError> {
         let Start { mut log, mut store, .. } = start;
         let setup = Setup {
@@ -236,6 +240,7 @@ impl Core {
             began: Instant::now(),
             links,
             ready,
+            flushes,
             replies: HashMap::new(),
             next_reply: 1,
             loads: VecDeque::new(),
@@ -305,20 +310,30 @@ impl Core {
         if let Some(error) = &self.failed {
             tracing::error!(error = %error, "the log failed; the program must be started again");
         } else {
-            match self.log.flusher().flush() {
-                Ok(seq) => {
-                    self.durable = Seq(seq.0);
-                    if let Some(jobs) = &self.store.jobs {
-                        let rows: Vec<_> = self.rows.drain(..).take_while(|(at, _)| at.0 <= seq.0).collect();
-                        drop(jobs.send(Job::Apply(rows)).await);
-                    }
-                }
-                Err(error) => tracing::error!(error = %error, "last flush failed"),
+            self.flush_last().await;
+            if let Some(jobs) = &self.store.jobs {
+                let durable = self.durable;
+                let rows: Vec<_> = self.rows.drain(..).take_while(|(at, _)| *at <= durable).collect();
+                drop(jobs.send(Job::Apply(rows)).await);
             }
         }
         self.kept.close();
         let store = self.store;
         drop(tokio::task::spawn_blocking(move || store.stop()).await);
+    }
+
+    /// Makes all durable, and then the end of the keys that nothing durable needs any more.
+    async fn flush_last(&mut self) {
+        for _ in 0..2 {
+            match self.log.flusher().flush() {
+                Ok(seq) => self.durable = Seq(seq.0),
+                Err(error) => {
+                    tracing::error!(error = %error, "last flush failed");
+                    return;
+                }
+            }
+            self.feed(vec![Input::Durable(self.durable)]).await;
+        }
     }
 
     async fn set_sessions(&mut self, specs: &[SessionSpec]) {
@@ -362,6 +377,7 @@ impl Core {
     async fn on_flushed(&mut self, result: Result<sameroom_log::Seq, LogError>) {
         match result {
             Ok(seq) => {
+                self.flushes.fetch_add(1, Ordering::Relaxed);
                 self.durable = Seq(seq.0);
                 self.feed(vec![Input::Durable(self.durable)]).await;
             }

@@ -56,7 +56,7 @@ impl Engine {
         let team = account.map_or_else(String::new, |account| account.spec.team.clone());
         let platform = account.map_or_else(String::new, |account| account.spec.platform_name.clone());
         let account_name = spec.map_or_else(String::new, |spec| spec.account.to_string());
-        let label = self.name_for_others(origin);
+        let label = self.label(origin).unwrap_or_default();
         let template = match target.policy.room.format.as_deref() {
             None if single => "<{nopingname}> ",
             None | Some("team") => "[{name}, {team}] ",
@@ -80,19 +80,24 @@ impl Engine {
         })
     }
 
-    /// What other rooms may see of a room: its label, its name if it may be named, else its platform and team.
+    /// What other rooms may see of a room, with the place it is in.
     pub(crate) fn name_for_others(&mut self, room: RoomId) -> String {
+        let Some(name) = self.label(room) else { return "a room".into() };
+        let known = self.network.room(room).and_then(|known| known.specs.first());
+        let place =
+            known.and_then(|spec| self.accounts.get(&spec.account)).map_or_else(String::new, |account| {
+                format!("{} ({})", account.spec.team, account.spec.platform_name)
+            });
+        format!("{name} on {place}")
+    }
+
+    /// A room's label, else its name if it may be named.
+    pub(crate) fn label(&mut self, room: RoomId) -> Option<String> {
         let label = self.policy(room).room.label.clone();
-        let Some(known) = self.network.room(room) else { return "a room".into() };
-        let account = known.specs.first().and_then(|spec| self.accounts.get(&spec.account));
-        let place = account.map_or_else(String::new, |account| {
-            format!("{} ({})", account.spec.team, account.spec.platform_name)
-        });
-        match label {
-            Some(label) => format!("{label} on {place}"),
-            None if known.kind.is_nameable() => format!("{} on {place}", known.name),
-            None => format!("a private room on {place}"),
-        }
+        let known = self.network.room(room)?;
+        Some(label.unwrap_or_else(|| {
+            if known.kind.is_nameable() { known.name.clone() } else { "a private room".to_owned() }
+        }))
     }
 }
 

@@ -5,14 +5,15 @@ use std::time::Duration;
 use sameroom_markup::{correction, first_line, no_ping, plain_text};
 use sameroom_types::action::Action;
 use sameroom_types::capabilities::Support;
-use sameroom_types::event::{Author, Content, ContentKind, RoomEvent};
+use sameroom_types::event::{Author, Content, ContentKind, DeletionCause, RoomEvent};
 use sameroom_types::ids::{DeliveryId, MessageId, NativeIds, RoomId, Seq};
 use sameroom_types::policy::{DeletePolicy, EditPolicy};
 use sameroom_types::rows::{DeliveryKind, SkipReason};
 use sameroom_types::text::Text;
 
-use crate::compose::{Prepared, Target, post, skip};
+use crate::compose::{Prepared, Target, one_line, post, skip};
 use crate::engine::{Engine, Reference};
+use crate::record::Excerpt;
 
 impl Engine {
     pub(crate) fn prepare_change(
@@ -52,7 +53,9 @@ impl Engine {
                 let author = edit.author.clone();
                 self.prepare_edit(id, target, message_id, &author, &content)
             }
-            (DeliveryKind::Delete, RoomEvent::Deleted(_)) => self.prepare_delete(id, target, message_id),
+            (DeliveryKind::Delete, RoomEvent::Deleted(deletion)) => {
+                self.prepare_delete(id, target, message_id, deletion.cause)
+            }
             (DeliveryKind::React, _) => self.prepare_reaction(id, target, message_id, event),
             _ => skip(SkipReason::NoForm),
         }
@@ -139,17 +142,14 @@ impl Engine {
         if target.can.edit == Support::Dropped && target.policy.room.edits == EditPolicy::Apply {
             return skip(SkipReason::NoForm);
         }
-        let new = plain_text(&content.text);
-        let old = self.excerpts.get(&message).map(|(_, excerpt)| excerpt.text.clone());
+        let new = one_line(&plain_text(&content.text));
+        let old = self.excerpt_in(message, id.room).map(|excerpt| excerpt.text.clone());
         let line = match old.as_deref() {
             Some(old) if old == new => return skip(SkipReason::NoChange),
             Some(old) => correction(old, &new).map(|change| format!("* {change}")),
             None => None,
         };
         let line = line.unwrap_or_else(|| format!("(edited) {}", first_line(&content.text, 300)));
-        if let Some((_, excerpt)) = self.excerpts.get_mut(&message) {
-            excerpt.text = first_line(&content.text, 300);
-        }
         let prefix = self.prefix(id, target, author, shown.is_some(), &ContentKind::Text, false);
         let rendered = self.render(target, &prefix, &Text::plain(&line));
         let actions: Vec<Action> =
@@ -158,7 +158,13 @@ impl Engine {
         Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event }
     }
 
-    pub(crate) fn prepare_delete(&mut self, id: DeliveryId, target: &Target, message: MessageId) -> Prepared {
+    pub(crate) fn prepare_delete(
+        &mut self,
+        id: DeliveryId,
+        target: &Target,
+        message: MessageId,
+        cause: DeletionCause,
+    ) -> Prepared {
         if target.policy.room.deletes == DeletePolicy::Ignore {
             return skip(SkipReason::Policy);
         }
@@ -185,12 +191,18 @@ impl Engine {
         if is_original || can == Support::Dropped {
             return skip(SkipReason::NoForm);
         }
-        let line = match self.excerpts.get(&message) {
-            Some((_, excerpt)) => {
-                let start = first_line(&Text::plain(&excerpt.text), 60);
-                format!("{} deleted: “{start}”", no_ping(&excerpt.author))
+        let said = self
+            .excerpt_in(message, id.room)
+            .map(|excerpt| (no_ping(&excerpt.author), first_line(&Text::plain(&excerpt.text), 60)));
+        let line = match (cause, said) {
+            (DeletionCause::Author, Some((who, start))) => format!("{who} deleted: “{start}”"),
+            (DeletionCause::Author, None) => "a message was deleted by its author".to_owned(),
+            (DeletionCause::Moderator, Some((who, start))) => {
+                format!("a moderator removed what {who} said: “{start}”")
             }
-            None => "a message was deleted by its author".to_owned(),
+            (DeletionCause::Moderator, None) => "a moderator removed a message".to_owned(),
+            (_, Some((who, start))) => format!("what {who} said was removed: “{start}”"),
+            (_, None) => "a message was removed".to_owned(),
         };
         let rendered = self.render(target, &[], &Text::plain(&line));
         let actions: Vec<Action> =
@@ -202,5 +214,17 @@ impl Engine {
     /// The parts by which a room knows a message.
     pub(crate) fn target_of(&self, message: MessageId, room: RoomId) -> Vec<(u32, NativeIds, bool)> {
         self.messages.get(message).map(|message| message.parts_in(room)).unwrap_or_default()
+    }
+
+    /// The beginning of a message as a room last heard of it, as far as that is remembered.
+    pub(crate) fn excerpt_in(&self, message: MessageId, room: RoomId) -> Option<&Excerpt> {
+        let copies = self.messages.get(message).map(|known| &known.copies);
+        let as_of = copies.and_then(|copies| match copies.get(&room) {
+            Some(copy) => Some(copy.as_of),
+            None => copies.values().map(|copy| copy.as_of).max(),
+        });
+        // What an edit made of it stands under the edit's own number.
+        let edited = as_of.and_then(|as_of| self.excerpts.get(&MessageId(as_of.0)));
+        edited.or_else(|| self.excerpts.get(&message)).map(|(_, excerpt)| excerpt)
     }
 }

@@ -50,7 +50,7 @@ impl Engine {
                 reply = self.target_of(known, id.room).into_iter().next().map(|(_, ids, _)| ids);
                 if !target.can.replies.is_full() || reply.is_none() {
                     reply = None;
-                    let excerpt = self.excerpts.get(&known).map(|(_, excerpt)| excerpt.clone());
+                    let excerpt = self.excerpt_in(known, id.room).cloned();
                     let given = message.reply.as_ref();
                     let author = excerpt
                         .as_ref()

@@ -65,7 +65,7 @@ impl Engine {
             }
             _ => return skip(SkipReason::NoForm),
         };
-        let Some((_, excerpt)) = self.excerpts.get(&message) else { return skip(SkipReason::NoForm) };
+        let Some(excerpt) = self.excerpt_in(message, id.room) else { return skip(SkipReason::NoForm) };
         let start = first_line(&Text::plain(&excerpt.text), 40);
         let line = format!("reacted {emoji} to {}: “{start}”", no_ping(&excerpt.author));
         let author = author.clone();

@@ -1,6 +1,6 @@
 //! Edits, deletions and reactions on their way in.
 
-use sameroom_markup::sanitise;
+use sameroom_markup::{plain_text, sanitise};
 use sameroom_types::event::{Deletion, DeletionCause, Edit, Inbound, Reaction, RoomEvent};
 use sameroom_types::ids::{AccountId, NativeIds, RealmId, RemoteMessageId, RemoteUserId, RoomId};
 use sameroom_types::policy::{Moderation, Relay};
@@ -42,6 +42,7 @@ impl Engine {
         meta.message = known;
         meta.role = edit.author.role;
         meta.digest = digest;
+        self.remember_excerpt(&meta, &edit.author.name, &plain_text(&edit.content.text));
         let seq = self.accept(meta, EventBody::Inbound(Box::new(inbound)));
         if known.is_none() {
             self.find_reference(seq, room, edit.message.clone());

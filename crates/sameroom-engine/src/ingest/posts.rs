@@ -3,10 +3,12 @@
 use sameroom_markup::{is_blank, plain_text, sanitise};
 use sameroom_types::event::{ContentKind, Edit, Inbound, Post, RoomEvent};
 use sameroom_types::ids::{AccountId, DeliveryId, MessageId, NativeIds, RealmId, RoomId};
-use sameroom_types::policy::Relay;
+use sameroom_types::policy::{DeletePolicy, EditPolicy, Relay};
 use sameroom_types::room::RoomKind;
 use sameroom_types::rows::DeliveryKind;
+use sameroom_types::text::Text;
 
+use crate::compose::one_line;
 use crate::engine::{Engine, Sealed};
 use crate::files::safe_file_name;
 use crate::ingest::EXCERPT;
@@ -146,20 +148,25 @@ impl Engine {
         self.take_edit(account, room, inbound, &edit);
     }
 
+    /// Keeps the beginning of what the event to be accepted next says, if any room will need it.
     pub(crate) fn remember_excerpt(&mut self, meta: &EventMeta, author: &str, text: &str) {
         if self.config.excerpts.is_zero() {
             return;
         }
         let wanted = meta.targets.iter().chain([&meta.room]).any(|room| {
-            self.capabilities(*room)
-                .is_none_or(|can| !can.edit.is_full() || !can.replies.is_full() || !can.delete.is_full())
+            let policy = self.policy(*room);
+            policy.room.edits == EditPolicy::Append
+                || policy.room.deletes == DeletePolicy::Mark
+                || self
+                    .capabilities(*room)
+                    .is_none_or(|can| !can.edit.is_full() || !can.replies.is_full() || !can.delete.is_full())
         });
         if !wanted {
             return;
         }
         let excerpt = Excerpt {
             author: author.to_owned(),
-            text: sameroom_markup::first_line(&sameroom_types::text::Text::plain(text), EXCERPT),
+            text: sameroom_markup::first_line(&Text::plain(&one_line(text)), EXCERPT),
         };
         // The event comes right after the excerpt, so its number is known.
         let message = MessageId(self.next_seq.0 + 1);
