@@ -37,7 +37,7 @@ impl FlushThread {
     }
 
     /// Ends the thread after the flush under way.
-    pub(crate) fn stop(mut self) {
+    pub(crate) fn stop(&mut self) {
         self.wake = None;
         if let Some(thread) = self.thread.take() {
             drop(thread.join());

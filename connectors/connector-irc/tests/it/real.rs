@@ -95,7 +95,8 @@ async fn register(server: &Inspircd, nick: &str, password: &str) {
 
 #[tokio::test]
 async fn services_know_us_by_sasl_and_by_nickserv() {
-    let server = Inspircd::start(&InspircdOptions { services: true, ..InspircdOptions::default() }).await.unwrap();
+    let server =
+        Inspircd::start(&InspircdOptions { services: true, ..InspircdOptions::default() }).await.unwrap();
     register(&server, "known", "secret-pw").await;
     let check = async |extra, nick| {
         let stage = RealStage::open(server.addr(), nick, "#members", extra).await;

@@ -61,10 +61,7 @@ impl Inspircd {
         let port = free_port()?;
         let services_port = if options.services { Some(free_port()?) } else { None };
         let path = folder.path().display().to_string();
-        std::fs::write(
-            folder.path().join("inspircd.conf"),
-            config(&path, port, services_port, options),
-        )?;
+        std::fs::write(folder.path().join("inspircd.conf"), config(&path, port, services_port, options))?;
         if let Some(link) = services_port {
             std::fs::write(folder.path().join("atheme.conf"), services_config(link))?;
         }

@@ -85,7 +85,8 @@ pub(crate) async fn kill(sheet: &mut Sheet) -> anyhow::Result<()> {
             end.windowed(0..1, 1, SILENCE).await?;
             end.wait(1, SILENCE).await?;
             let list = book.list(&place, "A");
-            let back = list.iter().map(|heard| heard.at).find(|heard| *heard > at + Duration::from_millis(20));
+            let back =
+                list.iter().map(|heard| heard.at).find(|heard| *heard > at + Duration::from_millis(20));
             silent.push(back.map_or(f64::NAN, |back| (back - at).as_secs_f64()));
             let near = book.list(&format!("near {here}"), "A");
             let accepted = near.iter().filter(|heard| heard.at + Duration::from_millis(200) < at);

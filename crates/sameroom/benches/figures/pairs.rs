@@ -79,7 +79,8 @@ pub(crate) async fn measure(sheet: &mut Sheet, name: &str, from: Kind, to: Kind)
     let second = rounds(&flow(&far, &there, "F", &[beside_place], &book), None).await?;
 
     let accounts = [source.account("a", source.addr()), target.account("b", target.addr())].concat();
-    let relay = Relay::start(&[accounts, tube(&source.spec("a", "lobby"), &target.spec("b", "lobby"))].concat())?;
+    let relay =
+        Relay::start(&[accounts, tube(&source.spec("a", "lobby"), &target.spec("b", "lobby"))].concat())?;
     relay.ready(1).await?;
     let place = format!("cleo {there}");
     let ours = rounds(&flow(&ann, &here, "A", &[place], &book), Some(&relay)).await?;

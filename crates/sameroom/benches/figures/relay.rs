@@ -41,7 +41,8 @@ impl Relay {
         let addr = SocketAddr::from(([127, 0, 0, 1], free_port()?));
         // On a real disk: temporary folders may be in memory.
         let data = folder.path().join("data");
-        let text = format!("[server]\nlisten = \"{addr}\"\ndata_dir = {:?}\n{rest}", data.display().to_string());
+        let text =
+            format!("[server]\nlisten = \"{addr}\"\ndata_dir = {:?}\n{rest}", data.display().to_string());
         std::fs::write(folder.path().join("sameroom.toml"), text)?;
         let mut relay = Self { folder, addr, child: None };
         relay.start_again()?;

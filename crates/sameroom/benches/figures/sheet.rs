@@ -66,13 +66,21 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let control = self.control.map_or_else(String::new, number);
         let Self { scenario, figure, unit, .. } = self;
-        write!(f, "| {scenario:<22} | {figure:<34} | {:>10} | {control:>10} | {unit:<4} |", number(self.value))
+        write!(
+            f,
+            "| {scenario:<22} | {figure:<34} | {:>10} | {control:>10} | {unit:<4} |",
+            number(self.value)
+        )
     }
 }
 
 impl fmt::Display for Sheet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| {:<22} | {:<34} | {:>10} | {:>10} | {:<4} |", "scenario", "figure", "relay", "control", "")?;
+        writeln!(
+            f,
+            "| {:<22} | {:<34} | {:>10} | {:>10} | {:<4} |",
+            "scenario", "figure", "relay", "control", ""
+        )?;
         writeln!(f, "|{:-<24}|{:-<36}|{:->11}:|{:->11}:|{:-<6}|", "", "", "", "", "")?;
         for row in &self.rows {
             writeln!(f, "{row}")?;
