@@ -107,6 +107,8 @@ pub(crate) struct OpenEvent {
     pub(crate) left: u32,
     pub(crate) reference: Reference,
     pub(crate) since: Duration,
+    /// How old it was when this run began; later the clock on the wall no longer counts.
+    pub(crate) age_before: Duration,
     pub(crate) spools: Vec<SpoolId>,
 }
 
@@ -152,6 +154,13 @@ pub(crate) enum Sealed {
     Event(Arc<EventBody>),
     Frozen(Frozen),
     Excerpt(Excerpt),
+}
+
+impl OpenEvent {
+    /// How long ago it was accepted. Within one run a clock that jumps changes nothing.
+    pub(crate) fn age(&self, mono: Duration) -> Duration {
+        self.age_before + mono.saturating_sub(self.since)
+    }
 }
 
 impl std::fmt::Debug for Engine {
@@ -268,6 +277,7 @@ impl Engine {
         self.refind_references();
         for event in self.events.values_mut() {
             event.since = now.mono;
+            event.age_before = now.wall.since(event.meta.at);
         }
         self.started = now;
         for lane in self.lanes.values_mut() {

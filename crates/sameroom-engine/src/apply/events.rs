@@ -74,7 +74,18 @@ impl Engine {
         let left = u32::try_from(meta.targets.len()).unwrap_or(u32::MAX);
         let message = meta.message;
         let since = self.now.mono;
-        self.events.insert(seq, OpenEvent { meta, body, left, reference, since, spools: Vec::new() });
+        self.events.insert(
+            seq,
+            OpenEvent {
+                meta,
+                body,
+                left,
+                reference,
+                since,
+                age_before: std::time::Duration::ZERO,
+                spools: Vec::new(),
+            },
+        );
         self.store(seq, rows);
         if let Some(message) = message {
             self.apply_change(seq, seq, message);

@@ -1,5 +1,7 @@
 //! How the pieces of a snapshot become the state.
 
+use std::time::Duration;
+
 use sameroom_types::ids::Seq;
 use sameroom_types::rows::DeliveryKind;
 
@@ -60,7 +62,15 @@ impl Engine {
                     None => Reference::None,
                 };
                 let since = self.now.mono;
-                let open = OpenEvent { meta, body, left, reference, since, spools: Vec::new() };
+                let open = OpenEvent {
+                    meta,
+                    body,
+                    left,
+                    reference,
+                    since,
+                    age_before: Duration::ZERO,
+                    spools: Vec::new(),
+                };
                 self.events.insert(event, open);
             }
             Piece::Attempt { delivery, account, files, placed, as_of, makes, done } => {

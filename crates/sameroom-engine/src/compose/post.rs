@@ -74,20 +74,15 @@ impl Engine {
             item.late = true;
         }
         let prefix = self.prefix(id, target, &message.author, author.is_some(), &content.kind, late);
-        let mut uploads = Vec::new();
-        let mut lines: Vec<String> = Vec::new();
-        for (file, state) in content.files.iter().zip(files) {
-            match self.file_form(target, file, state) {
-                FileForm::Upload(file) => uploads.push(file),
-                FileForm::Line(line) => lines.push(line),
-            }
-        }
+        let forms: Vec<FileForm> = content
+            .files
+            .iter()
+            .zip(files)
+            .map(|(file, state)| self.file_form(target, file, state))
+            .collect();
         let mut text = self.adapt(target, content.text.clone());
         if let Some((who, excerpt)) = quoted {
             text = with_quote(target, text, who.as_deref(), &excerpt);
-        }
-        for line in lines {
-            text.blocks.push(Block::Paragraph(vec![Inline::Text(line)]));
         }
         let mut actions: Vec<Action> = Vec::new();
         if !is_blank(&text) {
@@ -97,22 +92,28 @@ impl Engine {
                 actions.push(post(part, author.clone(), reply, false));
             }
         }
-        let count = u32::try_from(uploads.len()).unwrap_or(u32::MAX);
-        for file in uploads {
-            let caption = if author.is_some() {
-                Rendered::default()
-            } else {
-                let name = Text::plain(&file.name);
-                self.render(target, &prefix, &name).into_iter().next().unwrap_or_default()
-            };
-            actions.push(Action::File(OutboundFile {
-                file,
-                author: author.clone(),
-                caption,
-                reply: None,
-                thread: None,
-            }));
+        // Each file is a part of its own, so that an edit of the text leaves it as it is.
+        let texts = actions.len();
+        for form in forms {
+            let reply = if actions.is_empty() { reply.clone() } else { None };
+            match form {
+                FileForm::Upload(file) => {
+                    let caption = if author.is_some() {
+                        Rendered::default()
+                    } else {
+                        let name = Text::plain(&file.name);
+                        self.render(target, &prefix, &name).into_iter().next().unwrap_or_default()
+                    };
+                    let author = author.clone();
+                    actions.push(Action::File(OutboundFile { file, author, caption, reply, thread: None }));
+                }
+                FileForm::Line(line) => {
+                    let line = self.render(target, &prefix, &Text::plain(&line)).into_iter().next();
+                    actions.extend(line.map(|line| post(line, author.clone(), reply, false)));
+                }
+            }
         }
+        let count = u32::try_from(actions.len() - texts).unwrap_or(u32::MAX);
         if actions.is_empty() {
             return skip(SkipReason::NoForm);
         }

@@ -18,12 +18,12 @@ const OVERDUE: Duration = Duration::from_secs(600);
 impl Engine {
     pub(crate) fn is_overdue(&mut self, id: DeliveryId) -> bool {
         let policy = self.policy(id.room);
-        let wall = self.now.wall;
+        let mono = self.now.mono;
         let Some(event) = self.events.get(&id.event) else { return false };
         if matches!(event.meta.kind, DeliveryKind::Notice) {
             return false;
         }
-        let age = wall.since(event.meta.at);
+        let age = event.age(mono);
         let late = policy.room.late;
         let Some(lane) = self.lanes.get(&id.room) else { return false };
         if lane.items.get(&id.event).is_some_and(|item| item.late) || age < OVERDUE.min(late.max_age) {
@@ -33,7 +33,7 @@ impl Engine {
         let overdue = lane
             .items
             .keys()
-            .take_while(|seq| events.get(seq).is_some_and(|event| wall.since(event.meta.at) >= OVERDUE))
+            .take_while(|seq| events.get(seq).is_some_and(|event| event.age(mono) >= OVERDUE))
             .take(usize::try_from(late.max_count).unwrap_or(usize::MAX).saturating_add(1))
             .count() as u64;
         age > late.max_age || overdue > late.max_count
@@ -45,7 +45,7 @@ impl Engine {
         let Some(lane) = self.lanes.get(&id.room) else { return false };
         lane.items.get(&id.event).is_some_and(|item| item.late)
             || id.event <= lane.late_through
-            || self.now.wall.since(event.meta.at) > LATE
+            || event.age(self.now.mono) > LATE
     }
 
     pub(crate) fn park(&mut self, delivery: DeliveryId, why: ParkReason) {
