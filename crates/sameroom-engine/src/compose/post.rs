@@ -16,8 +16,17 @@ use crate::record::End;
 
 impl Engine {
     pub(crate) fn prepare_post(&mut self, id: DeliveryId, target: &Target, message: &Post) -> Prepared {
-        // What was changed before it was sent is sent as it now stands.
-        let Some((content, as_of)) = self.current_content(id, &message.content) else {
+        // What was changed before it was sent is sent as it now stands. But what a power loss or a restored backup
+        // made us forget may stand there already: it is found or repeated as it was, and the changes follow.
+        let once = target.can.once;
+        let may_stand = self.delivery_mut(id).is_some_and(|item| item.suspect)
+            && (once.key.is_some() || once.history.is_some());
+        let current = if may_stand {
+            Some((message.content.clone(), id.event))
+        } else {
+            self.current_content(id, &message.content)
+        };
+        let Some((content, as_of)) = current else {
             return Prepared::End(End::Withdrawn);
         };
         if self.reference_of(id.event) == Reference::None

@@ -15,7 +15,9 @@ pub(super) fn judge(
         return;
     }
     // What a moderator removed here, or what was refused once, is no measure.
-    if found.iter().any(|(_, _, gone)| *gone == Some(Gone::ByModerator)) || to.refused.contains(&number) {
+    let is_moderated =
+        |entry: &Entry| entry.gone == Some(Gone::ByModerator) && entry.part_of() == Some(number);
+    if to.entries.iter().any(is_moderated) || to.refused.contains(&number) {
         return;
     }
     let mut wanted = 0;
