@@ -53,7 +53,8 @@ impl Engine {
             Reference::Known(known) => {
                 let sending =
                     self.lanes.get(&id.room).is_some_and(|lane| lane.items.contains_key(&Seq(known.0)));
-                if sending {
+                // What is read back late may answer what is accepted only after it; that is not waited for.
+                if sending && known.0 < id.event.0 {
                     return Prepared::Wait(None);
                 }
                 reply = self.target_of(known, id.room).into_iter().next().map(|(_, ids, _)| ids);

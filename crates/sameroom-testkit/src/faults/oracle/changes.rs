@@ -38,6 +38,10 @@ pub(super) fn judge(
             _ => deleted = true,
         }
     }
+    // Where nothing can be asked, a copy of which a power loss took the record is not known to stand.
+    if deleted && verdict.crashes > 0 && !to.sketch.key && !to.sketch.history {
+        return;
+    }
     verdict.changes += 1;
     if source.gone == Some(Gone::ByModerator) && found.iter().all(|(_, _, gone)| gone.is_some()) {
         verdict.wrong.push(format!("m{number}: room {origin}'s moderator removed it in room {target} too"));
