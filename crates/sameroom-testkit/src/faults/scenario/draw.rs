@@ -20,6 +20,7 @@ struct Temper {
     kicks: bool,
     refusals: bool,
     crashes: bool,
+    power: bool,
     backup: bool,
     disk: bool,
     clock: bool,
@@ -40,6 +41,7 @@ pub(super) fn draw(seed: u64) -> Scenario {
         kicks: rng.one_in(12),
         refusals: rng.one_in(4),
         crashes: !rng.one_in(6),
+        power: rng.one_in(6),
         backup: false,
         disk: rng.one_in(5),
         clock: rng.one_in(5),
@@ -129,13 +131,16 @@ fn draw_steps(rng: &mut Rng, rooms: usize, tubes: usize, temper: &Temper) -> Vec
             590..650 if temper.changes => {
                 recent(rng).filter(|number| gone.insert(*number)).map(|number| Step::Delete { number })
             }
-            650..780 if temper.reactions => recent(rng).map(|number| Step::React {
-                room,
-                person: u8::try_from(rng.below(2)).unwrap_or(0),
-                number,
-                emoji: u8::try_from(rng.below(2)).unwrap_or(0),
-                on: !rng.one_in(3),
-            }),
+            650..780 if temper.reactions => {
+                let last = numbers.checked_sub(1 + u32::try_from(rng.below(3)).unwrap_or(0));
+                last.map(|number| Step::React {
+                    room,
+                    person: u8::try_from(rng.below(2)).unwrap_or(0),
+                    number,
+                    emoji: u8::try_from(rng.below(2)).unwrap_or(0),
+                    on: rng.one_in(2),
+                })
+            }
             780..800 if temper.moderation => recent(rng).map(|number| Step::Moderate { room, number }),
             800..805 if temper.moderation => Some(Step::Purge { room, count: 3 }),
             805..815 if temper.tubes => Some(Step::Pause { tube }),
@@ -146,6 +151,7 @@ fn draw_steps(rng: &mut Rng, rooms: usize, tubes: usize, temper: &Temper) -> Vec
             856..860 => Some(Step::Rename { room }),
             860..875 if temper.refusals => Some(Step::Refuse { room }),
             875..890 => Some(Step::Throttle { room, timed: rng.one_in(2) }),
+            890..920 if temper.power => Some(Step::PowerLoss),
             890..940 => Some(Step::Cut { room }),
             940..944 => Some(Step::Revoke { room }),
             944..976 if temper.crashes => Some(Step::Kill),
