@@ -8,7 +8,6 @@
 mod oracle;
 mod platform;
 mod scenario;
-mod store;
 mod world;
 
 pub use oracle::Verdict;

@@ -8,7 +8,7 @@ use sameroom_types::ids::{DeliveryId, MessageId};
 use sameroom_types::rows::SkipReason;
 use sameroom_types::text::{Emoji, Text};
 
-use crate::compose::{Prepared, Target, post, ready, skip};
+use crate::compose::{Made, Prepared, Target, post, ready, skip};
 use crate::engine::Engine;
 
 impl Engine {
@@ -31,7 +31,7 @@ impl Engine {
         if wanted == placed {
             return skip(SkipReason::NoChange);
         }
-        let Some((_, ids, _)) = known.parts_in(id.room).into_iter().next() else {
+        let Some((_, ids, _)) = known.parts_in(id.room, target.space).into_iter().next() else {
             return skip(SkipReason::NoTarget);
         };
         let all: Vec<Emoji> = wanted.iter().cloned().collect();
@@ -47,7 +47,8 @@ impl Engine {
             on.chain(off).collect()
         };
         let makes = vec![u32::MAX; actions.len()];
-        Prepared::Ready { actions, files: 0, makes, placed: Some(all), as_of: id.event }
+        let made = Made { actions, makes, placed: Some(all), as_of: id.event, ..Made::default() };
+        Prepared::Ready(Box::new(made))
     }
 
     /// A line that tells of a new reaction, where messages can't carry any.

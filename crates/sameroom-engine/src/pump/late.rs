@@ -18,12 +18,12 @@ const OVERDUE: Duration = Duration::from_secs(600);
 impl Engine {
     pub(crate) fn is_overdue(&mut self, id: DeliveryId) -> bool {
         let policy = self.policy(id.room);
-        let wall = self.now.wall;
+        let mono = self.now.mono;
         let Some(event) = self.events.get(&id.event) else { return false };
         if matches!(event.meta.kind, DeliveryKind::Notice) {
             return false;
         }
-        let age = wall.since(event.meta.at);
+        let age = event.age(mono);
         let late = policy.room.late;
         let Some(lane) = self.lanes.get(&id.room) else { return false };
         if lane.items.get(&id.event).is_some_and(|item| item.late) || age < OVERDUE.min(late.max_age) {
@@ -33,7 +33,7 @@ impl Engine {
         let overdue = lane
             .items
             .keys()
-            .take_while(|seq| events.get(seq).is_some_and(|event| wall.since(event.meta.at) >= OVERDUE))
+            .take_while(|seq| events.get(seq).is_some_and(|event| event.age(mono) >= OVERDUE))
             .take(usize::try_from(late.max_count).unwrap_or(usize::MAX).saturating_add(1))
             .count() as u64;
         age > late.max_age || overdue > late.max_count
@@ -45,7 +45,7 @@ impl Engine {
         let Some(lane) = self.lanes.get(&id.room) else { return false };
         lane.items.get(&id.event).is_some_and(|item| item.late)
             || id.event <= lane.late_through
-            || self.now.wall.since(event.meta.at) > LATE
+            || event.age(self.now.mono) > LATE
     }
 
     pub(crate) fn park(&mut self, delivery: DeliveryId, why: ParkReason) {
@@ -73,24 +73,25 @@ impl Engine {
 
     /// Puts a parked delivery back into its lane, to be delivered late.
     pub(crate) fn retry_parked(&mut self, delivery: DeliveryId) -> bool {
-        let parked =
-            self.lanes.get(&delivery.room).is_some_and(|lane| lane.parked.contains_key(&delivery.event));
-        if parked {
-            let at = self.now.wall;
-            self.note(Record::Ended { delivery, end: End::Retried, at });
-            self.dirty.insert(delivery.room);
-        }
-        parked
+        let Some(parked) = self.lanes.get(&delivery.room).and_then(|lane| lane.parked.get(&delivery.event))
+        else {
+            return false;
+        };
+        // What was sent in one with others is sent on in one with them.
+        let delivery = DeliveryId { event: parked.delivery.within.unwrap_or(delivery.event), ..delivery };
+        let at = self.now.wall;
+        self.note(Record::Ended { delivery, end: End::Retried, at });
+        self.dirty.insert(delivery.room);
+        true
     }
 
     /// Gives up a delivery that waits or is parked; one that is on its way stays.
     pub(crate) fn drop_delivery(&mut self, delivery: DeliveryId, end: End) -> bool {
         let Some(lane) = self.lanes.get(&delivery.room) else { return false };
         let parked = lane.parked.contains_key(&delivery.event);
-        let untried = lane
-            .items
-            .get(&delivery.event)
-            .is_some_and(|item| item.attempt.as_ref().is_none_or(crate::lane::Attempt::is_untried));
+        let untried = lane.items.get(&delivery.event).is_some_and(|item| {
+            item.within.is_none() && item.attempt.as_ref().is_none_or(crate::lane::Attempt::is_untried)
+        });
         if parked || untried {
             let at = self.now.wall;
             self.note(Record::Ended { delivery, end, at });

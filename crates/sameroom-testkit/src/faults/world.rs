@@ -11,6 +11,7 @@ use sameroom_log::sim::SimDisk;
 use sameroom_log::{InstallationId, KeyId, Log, LogOptions, NewRecord, SegmentLog};
 use sameroom_markup::{Dialect, Plain};
 use sameroom_seal::{MasterKey, SeededEntropy};
+use sameroom_store::{MemoryStore, Store as _};
 use sameroom_types::action::{Answer, Outcome, SendRequest, Wait};
 use sameroom_types::capabilities::{Capabilities, History, IdScope, Once, Support};
 use sameroom_types::event::{Author, Content, Deletion, DeletionCause, Edit, Inbound, Post, Role, RoomEvent};
@@ -26,7 +27,6 @@ use super::Rng;
 use super::oracle::{Verdict, judge};
 use super::platform::{Act, Platform};
 use super::scenario::{Scenario, Step};
-use super::store::SimStore;
 
 /// Midnight of some day.
 const EPOCH: i64 = 1_790_000_000_000;
@@ -97,7 +97,7 @@ struct World {
     disk: SimDisk,
     log: Option<SegmentLog<SimDisk>>,
     engine: Option<Engine>,
-    store: SimStore,
+    store: MemoryStore,
     /// Rows wait here until their record is durable.
     rows: VecDeque<(Seq, Vec<Row>)>,
     platforms: Vec<Platform>,
@@ -213,7 +213,7 @@ impl World {
             disk: SimDisk::new(),
             log: None,
             engine: None,
-            store: SimStore::default(),
+            store: MemoryStore::default(),
             rows: VecDeque::new(),
             platforms: scenario.rooms.iter().map(|sketch| Platform::new(*sketch)).collect(),
             config,
@@ -338,7 +338,7 @@ impl World {
             }
             Happening::Loaded { life, id, query } => {
                 if life == self.life {
-                    let found = self.store.load(&query);
+                    let found = self.store.load(&query).expect("memory").map(Box::new);
                     self.step(Input::Loaded { id, found }, None);
                 }
             }
@@ -792,11 +792,11 @@ impl World {
                 let durable = Seq(seq.0);
                 while self.rows.front().is_some_and(|(at, _)| *at <= durable) {
                     if let Some((seq, rows)) = self.rows.pop_front() {
-                        self.store.apply(seq, rows);
+                        self.store.apply(&[(seq, rows)]).expect("memory");
                     }
                 }
                 self.step(Input::Durable(durable), None);
-                let stored = self.store.applied;
+                let stored = self.store.applied().expect("memory");
                 self.step(Input::Stored(stored), None);
             }
             Err(error) => self.broken.push(format!("flush: {error}")),
@@ -860,7 +860,7 @@ impl World {
         }
         for effect in rows {
             if let Effect::Store { seq, rows } = effect
-                && seq > self.store.applied
+                && seq > self.store.applied().expect("memory")
             {
                 self.rows.push_back((seq, rows));
             }
