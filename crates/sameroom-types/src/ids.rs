@@ -97,6 +97,8 @@ number_id! {
     TubeId;
     /// A message that a person posted: the [`Seq`] of its acceptance.
     MessageId;
+    /// A side conversation of a network, whatever each room calls it.
+    ThreadId;
     /// A URL that invites others to make tubes to one endpoint.
     PortalId;
     /// A request to connect that waits for somebody's answer.
