@@ -6,12 +6,14 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, bail, ensure};
 
 /// Debian packages with the file by which each is recognised.
-const PACKAGES: [(&str, &str); 6] = [
+const PACKAGES: [(&str, &str); 8] = [
     ("ngircd", "/usr/sbin/ngircd"),
     ("inspircd", "/usr/sbin/inspircd"),
     ("atheme-services", "/usr/bin/atheme-services"),
     ("prosody", "/usr/bin/prosody"),
+    ("prosody-modules", "/usr/lib/prosody/modules/mod_muc_moderation"),
     ("ejabberd", "/usr/sbin/ejabberdctl"),
+    ("chromium", "/usr/bin/chromium"),
     ("chromium-driver", "/usr/bin/chromedriver"),
 ];
 

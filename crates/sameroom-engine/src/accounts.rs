@@ -166,13 +166,12 @@ impl Engine {
         {
             self.note(Record::RoomIdentified { room, key, name, kind });
         }
-        let was_invited_now = self.network.room(room).is_some_and(|known| known.invited)
-            && !self.views.contains_key(&(room, id.clone()));
         self.views.insert((room, id.clone()), View { remote, capabilities, ready: true, why: String::new() });
         self.note_usability(room);
         self.dirty.insert(room);
         self.announce_tubes(room);
-        if was_invited_now {
+        // Where tubes come back with the invitation, the notice of those says enough.
+        if self.ungreeted.remove(&room) && self.network.tubes_of(room).is_empty() {
             self.greet(room);
         }
     }
@@ -296,6 +295,7 @@ impl Engine {
             return;
         }
         self.note(Record::RoomInvited { room, by: by.map(|by| by.id) });
+        self.ungreeted.insert(room);
         self.revive_tubes(room);
         self.out.push(Effect::Join { account: id.clone(), room: written });
     }
@@ -334,6 +334,8 @@ impl Engine {
         let at = self.now.wall;
         for tube in failed {
             self.note(Record::TubeChanged { tube, change: TubeChange::Resumed, at });
+            self.unannounced.insert(tube);
+            self.notices_forget(tube);
         }
     }
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use sameroom_markup::{correction, first_line, is_blank, map_mentions, no_ping, plain_text, prepend, split};
 use sameroom_types::action::{Action, OutboundFile, OutboundPost, Rendered};
 use sameroom_types::capabilities::{Authorship, Capabilities, Files, Reactions, Support};
-use sameroom_types::event::{Author, Content, ContentKind, FileRef, MemberChange, Post, RoomEvent};
+use sameroom_types::event::{
+    Author, Content, ContentKind, DeletionCause, FileRef, MemberChange, Post, RoomEvent,
+};
 use sameroom_types::ids::{AccountId, DeliveryId, MessageId, NativeIds, RoomId, Seq};
 use sameroom_types::policy::{DeletePolicy, EditPolicy, FilePolicy};
 use sameroom_types::rows::{DeliveryKind, SkipReason};
@@ -15,7 +17,7 @@ use sameroom_types::text::{Block, Emoji, Inline, Mention, Text};
 use crate::engine::{Engine, FileState, Reference};
 use crate::ingest::{content_of, spool_id};
 use crate::policy::Policy;
-use crate::record::{End, EventBody};
+use crate::record::{End, EventBody, Excerpt};
 
 /// Whether a delivery can be sent, and as what.
 pub(crate) enum Prepared {
@@ -121,7 +123,9 @@ impl Engine {
                 let author = edit.author.clone();
                 self.prepare_edit(id, target, message_id, &author, &content)
             }
-            (DeliveryKind::Delete, RoomEvent::Deleted(_)) => self.prepare_delete(id, target, message_id),
+            (DeliveryKind::Delete, RoomEvent::Deleted(deletion)) => {
+                self.prepare_delete(id, target, message_id, deletion.cause)
+            }
             (DeliveryKind::React, _) => self.prepare_reaction(id, target, message_id, event),
             _ => skip(SkipReason::NoForm),
         }
@@ -162,7 +166,7 @@ impl Engine {
                 reply = self.target_of(known, id.room).into_iter().next().map(|(_, ids, _)| ids);
                 if !target.can.replies.is_full() || reply.is_none() {
                     reply = None;
-                    let excerpt = self.excerpts.get(&known).map(|(_, excerpt)| excerpt.clone());
+                    let excerpt = self.excerpt_in(known, id.room).cloned();
                     let given = message.reply.as_ref();
                     let author = excerpt
                         .as_ref()
@@ -325,6 +329,18 @@ impl Engine {
         Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event }
     }
 
+    /// The beginning of a message as a room last heard of it, as far as that is remembered.
+    fn excerpt_in(&self, message: MessageId, room: RoomId) -> Option<&Excerpt> {
+        let copies = self.messages.get(message).map(|known| &known.copies);
+        let as_of = copies.and_then(|copies| match copies.get(&room) {
+            Some(copy) => Some(copy.as_of),
+            None => copies.values().map(|copy| copy.as_of).max(),
+        });
+        // What an edit made of it stands under the edit's own number.
+        let edited = as_of.and_then(|as_of| self.excerpts.get(&MessageId(as_of.0)));
+        edited.or_else(|| self.excerpts.get(&message)).map(|(_, excerpt)| excerpt)
+    }
+
     /// One line that says what changed, for rooms whose copies can't change.
     fn correction_line(
         &mut self,
@@ -338,17 +354,14 @@ impl Engine {
         if target.can.edit == Support::Dropped && target.policy.room.edits == EditPolicy::Apply {
             return skip(SkipReason::NoForm);
         }
-        let new = plain_text(&content.text);
-        let old = self.excerpts.get(&message).map(|(_, excerpt)| excerpt.text.clone());
+        let new = one_line(&plain_text(&content.text));
+        let old = self.excerpt_in(message, id.room).map(|excerpt| excerpt.text.clone());
         let line = match old.as_deref() {
             Some(old) if old == new => return skip(SkipReason::NoChange),
             Some(old) => correction(old, &new).map(|change| format!("* {change}")),
             None => None,
         };
         let line = line.unwrap_or_else(|| format!("(edited) {}", first_line(&content.text, 300)));
-        if let Some((_, excerpt)) = self.excerpts.get_mut(&message) {
-            excerpt.text = first_line(&content.text, 300);
-        }
         let prefix = self.prefix(id, target, author, shown.is_some(), &ContentKind::Text, false);
         let rendered = self.render(target, &prefix, &Text::plain(&line));
         let actions: Vec<Action> =
@@ -357,7 +370,13 @@ impl Engine {
         Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event }
     }
 
-    fn prepare_delete(&mut self, id: DeliveryId, target: &Target, message: MessageId) -> Prepared {
+    fn prepare_delete(
+        &mut self,
+        id: DeliveryId,
+        target: &Target,
+        message: MessageId,
+        cause: DeletionCause,
+    ) -> Prepared {
         if target.policy.room.deletes == DeletePolicy::Ignore {
             return skip(SkipReason::Policy);
         }
@@ -384,12 +403,18 @@ impl Engine {
         if is_original || can == Support::Dropped {
             return skip(SkipReason::NoForm);
         }
-        let line = match self.excerpts.get(&message) {
-            Some((_, excerpt)) => {
-                let start = first_line(&Text::plain(&excerpt.text), 60);
-                format!("{} deleted: “{start}”", no_ping(&excerpt.author))
+        let said = self
+            .excerpt_in(message, id.room)
+            .map(|excerpt| (no_ping(&excerpt.author), first_line(&Text::plain(&excerpt.text), 60)));
+        let line = match (cause, said) {
+            (DeletionCause::Author, Some((who, start))) => format!("{who} deleted: “{start}”"),
+            (DeletionCause::Author, None) => "a message was deleted by its author".to_owned(),
+            (DeletionCause::Moderator, Some((who, start))) => {
+                format!("a moderator removed what {who} said: “{start}”")
             }
-            None => "a message was deleted by its author".to_owned(),
+            (DeletionCause::Moderator, None) => "a moderator removed a message".to_owned(),
+            (_, Some((who, start))) => format!("what {who} said was removed: “{start}”"),
+            (_, None) => "a message was removed".to_owned(),
         };
         let rendered = self.render(target, &[], &Text::plain(&line));
         let actions: Vec<Action> =
@@ -451,7 +476,7 @@ impl Engine {
             }
             _ => return skip(SkipReason::NoForm),
         };
-        let Some((_, excerpt)) = self.excerpts.get(&message) else { return skip(SkipReason::NoForm) };
+        let Some(excerpt) = self.excerpt_in(message, id.room) else { return skip(SkipReason::NoForm) };
         let start = first_line(&Text::plain(&excerpt.text), 40);
         let line = format!("reacted {emoji} to {}: “{start}”", no_ping(&excerpt.author));
         let author = author.clone();
@@ -505,7 +530,7 @@ impl Engine {
         let team = account.map_or_else(String::new, |account| account.spec.team.clone());
         let platform = account.map_or_else(String::new, |account| account.spec.platform_name.clone());
         let account_name = spec.map_or_else(String::new, |spec| spec.account.to_string());
-        let label = self.name_for_others(origin);
+        let label = self.label(origin).unwrap_or_default();
         let template = match target.policy.room.format.as_deref() {
             None if single => "<{nopingname}> ",
             None | Some("team") => "[{name}, {team}] ",
@@ -620,19 +645,24 @@ impl Engine {
         token
     }
 
-    /// What other rooms may see of a room: its label, its name if it may be named, else its platform and team.
+    /// What other rooms may see of a room, with the place it is in.
     pub(crate) fn name_for_others(&mut self, room: RoomId) -> String {
+        let Some(name) = self.label(room) else { return "a room".into() };
+        let known = self.network.room(room).and_then(|known| known.specs.first());
+        let place =
+            known.and_then(|spec| self.accounts.get(&spec.account)).map_or_else(String::new, |account| {
+                format!("{} ({})", account.spec.team, account.spec.platform_name)
+            });
+        format!("{name} on {place}")
+    }
+
+    /// A room's label, else its name if it may be named.
+    fn label(&mut self, room: RoomId) -> Option<String> {
         let label = self.policy(room).room.label.clone();
-        let Some(known) = self.network.room(room) else { return "a room".into() };
-        let account = known.specs.first().and_then(|spec| self.accounts.get(&spec.account));
-        let place = account.map_or_else(String::new, |account| {
-            format!("{} ({})", account.spec.team, account.spec.platform_name)
-        });
-        match label {
-            Some(label) => format!("{label} on {place}"),
-            None if known.kind.is_nameable() => format!("{} on {place}", known.name),
-            None => format!("a private room on {place}"),
-        }
+        let known = self.network.room(room)?;
+        Some(label.unwrap_or_else(|| {
+            if known.kind.is_nameable() { known.name.clone() } else { "a private room".to_owned() }
+        }))
     }
 }
 
@@ -649,6 +679,11 @@ fn ready(actions: impl Iterator<Item = Action>) -> Prepared {
 
 fn post(text: Rendered, author: Option<Author>, reply: Option<NativeIds>, notice: bool) -> Action {
     Action::Post(OutboundPost { text, author, reply, thread: None, notice })
+}
+
+/// Words without line breaks, each a blank apart.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// A name that can't break out of its brackets or lines.

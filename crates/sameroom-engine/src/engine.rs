@@ -94,6 +94,8 @@ pub struct Engine {
     pub(crate) next_request: u64,
     pub(crate) next_portal: u64,
     pub(crate) unannounced: BTreeSet<sameroom_types::ids::TubeId>,
+    /// Rooms that we were invited into and have not greeted.
+    pub(crate) ungreeted: BTreeSet<RoomId>,
     pub(crate) flush_wanted: bool,
     pub(crate) appended: u64,
     pub(crate) is_live: bool,
@@ -216,6 +218,7 @@ impl Engine {
             next_request: 0,
             next_portal: 1,
             unannounced: BTreeSet::new(),
+            ungreeted: BTreeSet::new(),
             flush_wanted: false,
             appended: 0,
             is_live: false,

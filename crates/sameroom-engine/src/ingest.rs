@@ -11,10 +11,12 @@ use sameroom_types::ids::{
     AccountId, DeliveryId, MessageId, NativeIds, RealmId, RemoteMessageId, RemoteUserId, RoomId, RoomKey,
     RoomSpec, Seq, SpoolId, Ticket,
 };
-use sameroom_types::policy::{FilePolicy, Moderation, Relay};
+use sameroom_types::policy::{DeletePolicy, EditPolicy, FilePolicy, Moderation, Relay};
 use sameroom_types::room::RoomKind;
 use sameroom_types::rows::DeliveryKind;
+use sameroom_types::text::Text;
 
+use crate::compose::one_line;
 use crate::engine::{Engine, Reference, Sealed};
 use crate::input::Effect;
 use crate::record::{EventBody, EventMeta, Excerpt, ReactionChange, Record};
@@ -349,6 +351,7 @@ impl Engine {
         meta.message = known;
         meta.role = edit.author.role;
         meta.digest = digest;
+        self.remember_excerpt(&meta, &edit.author.name, &plain_text(&edit.content.text));
         let seq = self.accept(meta, EventBody::Inbound(Box::new(inbound)));
         if known.is_none() {
             self.find_reference(seq, room, edit.message.clone());
@@ -559,20 +562,25 @@ impl Engine {
         seq
     }
 
+    /// Keeps the beginning of what the event to be accepted next says, if any room will need it.
     fn remember_excerpt(&mut self, meta: &EventMeta, author: &str, text: &str) {
         if self.config.excerpts.is_zero() {
             return;
         }
         let wanted = meta.targets.iter().chain([&meta.room]).any(|room| {
-            self.capabilities(*room)
-                .is_none_or(|can| !can.edit.is_full() || !can.replies.is_full() || !can.delete.is_full())
+            let policy = self.policy(*room);
+            policy.room.edits == EditPolicy::Append
+                || policy.room.deletes == DeletePolicy::Mark
+                || self
+                    .capabilities(*room)
+                    .is_none_or(|can| !can.edit.is_full() || !can.replies.is_full() || !can.delete.is_full())
         });
         if !wanted {
             return;
         }
         let excerpt = Excerpt {
             author: author.to_owned(),
-            text: sameroom_markup::first_line(&sameroom_types::text::Text::plain(text), EXCERPT),
+            text: sameroom_markup::first_line(&Text::plain(&one_line(text)), EXCERPT),
         };
         // The event comes right after the excerpt, so its number is known.
         let message = MessageId(self.next_seq.0 + 1);

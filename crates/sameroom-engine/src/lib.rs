@@ -14,6 +14,7 @@ pub mod figures;
 mod ingest;
 mod input;
 mod lane;
+mod losses;
 mod messages;
 mod network;
 mod notices;

@@ -50,6 +50,18 @@ impl Outgoing {
         Self { pieces: None, left_bytes: 0 }
     }
 
+    /// A body that is already whole.
+    pub(crate) fn whole(body: Bytes) -> Self {
+        if body.is_empty() {
+            return Self::empty();
+        }
+        let size_bytes = body.len() as u64;
+        // One piece, one place: the channel never fills.
+        let (pieces, outgoing) = mpsc::channel(1);
+        drop(pieces.try_send(Ok(body)));
+        Self::new(outgoing, size_bytes)
+    }
+
     pub(crate) const fn new(pieces: mpsc::Receiver<std::io::Result<Bytes>>, size_bytes: u64) -> Self {
         Self { pieces: Some(pieces), left_bytes: size_bytes }
     }

@@ -48,7 +48,7 @@ impl Default for Rules {
 /// Makes requests; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Client {
-    rules: Rules,
+    pub(crate) rules: Rules,
     tls: Arc<OnceCell<Arc<ClientConfig>>>,
 }
 
@@ -163,7 +163,7 @@ impl Client {
         check_status(&response)
     }
 
-    async fn send(
+    pub(crate) async fn send(
         &self,
         url: &Url,
         request: Request<Outgoing>,
@@ -214,7 +214,7 @@ impl Download {
     }
 }
 
-fn parse(url: &str) -> Result<Url, HttpError> {
+pub(crate) fn parse(url: &str) -> Result<Url, HttpError> {
     let url = Url::parse(url).map_err(|_| HttpError::BadUrl("it can't be read"))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(HttpError::BadUrl("only http and https can be asked"));
@@ -222,7 +222,7 @@ fn parse(url: &str) -> Result<Url, HttpError> {
     Ok(url)
 }
 
-fn request(method: Method, url: &Url) -> hyper::http::request::Builder {
+pub(crate) fn request(method: Method, url: &Url) -> hyper::http::request::Builder {
     let path = match url.query() {
         Some(query) => format!("{}?{query}", url.path()),
         None => url.path().to_owned(),
@@ -263,6 +263,6 @@ fn check_status(response: &Response<Incoming>) -> Result<(), HttpError> {
 }
 
 /// What broke, without addresses.
-fn describe(error: &hyper::Error) -> String {
+pub(crate) fn describe(error: &hyper::Error) -> String {
     error.to_string()
 }

@@ -6,6 +6,7 @@
 
 mod address;
 mod body;
+mod call;
 mod client;
 mod connect;
 mod error;
@@ -15,5 +16,7 @@ mod tests;
 
 pub use address::is_public;
 pub use body::{Body, Source};
+pub use call::{Answer, Call};
 pub use client::{Client, Download, Rules};
 pub use error::HttpError;
+pub use hyper::Method;

@@ -7,7 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::{Body, Client, HttpError, Rules, Source};
+use hyper::Method;
+
+use crate::{Body, Call, Client, HttpError, Rules, Source};
 
 /// Answers each connection with the next text; gives what was asked.
 async fn serve(answers: Vec<String>) -> (SocketAddr, JoinSet<Vec<String>>) {
@@ -151,4 +153,27 @@ async fn a_body_is_put_with_its_size_and_headers() {
         let (addr, _task) = serve(vec![ok("")]).await;
         assert!(here().put(&format!("http://{addr}/f"), "text/plain", &[], wrong).await.is_err());
     }
+}
+
+#[tokio::test]
+async fn a_call_gives_any_status_with_its_body() {
+    let refused = "HTTP/1.1 409 Conflict\r\nRetry-After: 3\r\nContent-Length: 5\r\n\r\ntaken".to_owned();
+    let (addr, mut asked) = serve(vec![refused]).await;
+    let call = Call::new(Method::POST).header("x-one", "1").body("text/plain", "nameEND");
+    let answer = here().call(&format!("http://{addr}/a"), call).await.expect("an answer");
+    assert_eq!((answer.status, &answer.body[..], answer.is_success()), (409, &b"taken"[..], false));
+    assert_eq!(answer.header("retry-after"), Some("3"));
+    let asked = asked.join_next().await.expect("one").expect("ended").concat();
+    assert!(
+        asked.starts_with("POST /a ") && asked.contains("x-one: 1") && asked.ends_with("nameEND"),
+        "{asked}"
+    );
+}
+
+#[tokio::test]
+async fn a_call_takes_no_more_than_it_wants() {
+    let (addr, _asked) = serve(vec![ok("0123456789")]).await;
+    let call = Call { max_bytes: 9, ..Call::new(Method::GET) };
+    let result = here().call(&format!("http://{addr}/a"), call).await;
+    assert!(matches!(result, Err(HttpError::TooLarge { max_bytes: 9 })), "{result:?}");
 }

@@ -5,4 +5,5 @@ pub mod faults;
 pub mod irc_client;
 pub mod load;
 pub mod servers;
+pub mod web_client;
 pub mod xmpp_client;

@@ -1,6 +1,9 @@
 //! `demo`: everything on this machine, without accounts: two browser rooms and an IRC channel, tied
 //! together, with a short conversation to look at.
 
+mod talk;
+mod visitor;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::talk::Talk;
 use crate::boot;
 use crate::cli::say;
 use crate::config::Config;
@@ -21,15 +25,6 @@ use crate::web::RelayBackend;
 
 /// The IRC channel of the demo.
 const CHANNEL: &str = "#lobby";
-
-/// What is said, by whom, with a pause before it.
-const SCRIPT: [(&str, &str); 5] = [
-    ("mia", "Hello from IRC! Who is there?"),
-    ("mia", "Two browser rooms hear this, each a platform of its own."),
-    ("tom", "I am tom, on IRC too; my words take the same way."),
-    ("mia", "Open the page and answer, or join with your own IRC client."),
-    ("tom", "-sameroom map"),
-];
 
 /// Runs until Ctrl-C.
 pub(crate) async fn run(listen: SocketAddr, irc: SocketAddr) -> anyhow::Result<()> {
@@ -64,7 +59,8 @@ pub(crate) async fn run(listen: SocketAddr, irc: SocketAddr) -> anyhow::Result<(
     say("Sameroom demo: two browser rooms and an IRC channel on this machine, tied together.");
     let talk = async {
         wait_for_tubes(&running.relay.handle()).await?;
-        converse(&server).await
+        let room = |name: &str| room_url(&registry, address, name);
+        Talk::begin(&server, &room("garden/garden")?, &room("office/office")?).await?.run().await
     };
     let ended = tokio::select! {
         result = talk => { result?; false }
@@ -132,24 +128,17 @@ async fn wait_for_tubes(handle: &Handle) -> anyhow::Result<()> {
     anyhow::bail!("the rooms could not be connected; SAMEROOM_LOG=debug says why")
 }
 
-/// Has the script said on IRC and prints what everybody in the channel sees.
-async fn converse(server: &Server) -> anyhow::Result<()> {
-    let mia = server.user("mia", CHANNEL).map_err(|refused| anyhow::anyhow!("mia: {refused:?}"))?;
-    let tom = server.user("tom", CHANNEL).map_err(|refused| anyhow::anyhow!("tom: {refused:?}"))?;
-    say("");
-    for (who, text) in SCRIPT {
-        tokio::time::sleep(Duration::from_millis(400)).await;
-        let speaker = if who == "mia" { &mia } else { &tom };
-        speaker.says(text).map_err(|refused| anyhow::anyhow!("{who}: {refused:?}"))?;
-        say(&format!("  IRC {CHANNEL}  <{who}> {text}"));
-    }
-    tokio::time::sleep(Duration::from_millis(600)).await;
-    Ok(())
+/// The address of a browser room.
+fn room_url(registry: &Registry, pages: SocketAddr, name: &str) -> anyhow::Result<String> {
+    let links = registry.web_links();
+    let found = links.into_iter().find(|(room, _)| room == name);
+    let (_, path) = found.with_context(|| format!("the room {name} was not made"))?;
+    Ok(format!("http://{pages}{path}"))
 }
 
 fn invite(registry: &Registry, pages: SocketAddr, irc: SocketAddr) {
     say("");
-    say("All of it is in the browser rooms too. Open either of them, or both in two windows:");
+    say("Now you. Open either of the browser rooms, or both in two windows:");
     for (room, path) in registry.web_links() {
         say(&format!("  {room}: http://{pages}{path}"));
     }

@@ -62,7 +62,7 @@ async fn kill_9_under_load_loses_nothing_between_xmpp_browser_and_irc_rooms() {
     let mut program = Program::start(&config);
     program.ready(6).await;
     let path = link(&program, "front/w").await;
-    let eve = Visitor::enter(program.addr, &path, "eve").await.expect("enter the browser room");
+    let eve = Visitor::enter(program.address, &path, "eve").await.expect("enter the browser room");
 
     let lobby = muc("lobby");
     let places = |places: &[&str]| places.iter().map(ToString::to_string).collect::<Vec<_>>();
