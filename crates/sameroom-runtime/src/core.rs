@@ -36,8 +36,9 @@ const ROUND: usize = 512;
 /// Rows that wait for durability or the store; beyond it no more events are taken.
 const MOST_ROWS: usize = 200_000;
 
-/// How long a flush gathers what it makes durable. Sends don't wait for it.
-const GATHER: Duration = Duration::from_millis(10);
+/// How long a flush gathers what it makes durable. Sends don't wait for it, only acknowledgements do; it
+/// bounds what a power loss takes from a platform that repeats nothing, and what it leaves in doubt.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// How long keys that are needed no more may stay until something is flushed.
 const SHRED_WITHIN: Duration = Duration::from_secs(1);
