@@ -259,10 +259,9 @@ impl Engine {
 
     /// A lane that works but has fallen behind says so once.
     pub(crate) fn note_behind(&mut self, room: RoomId) {
-        let wall = self.now.wall;
         let Some(lane) = self.lanes.get(&room) else { return };
         let Some(event) = lane.items.keys().next().and_then(|seq| self.events.get(seq)) else { return };
-        let behind = wall.since(event.meta.at);
+        let behind = event.age(self.now.mono);
         if lane.said_behind || lane.down_since.is_some() || behind < Duration::from_secs(60) {
             return;
         }

@@ -44,16 +44,36 @@ pub(crate) enum Gone {
 /// What persons did, in order: what history shows.
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
-    Posted { id: u64 },
-    Edited { id: u64, revision: u32 },
-    Deleted { id: u64 },
-    Moderated { ids: Vec<u64> },
+    Posted {
+        id: u64,
+    },
+    Edited {
+        id: u64,
+        revision: u32,
+    },
+    Deleted {
+        id: u64,
+    },
+    Moderated {
+        ids: Vec<u64>,
+    },
     /// All emoji of this person afterwards are given too, for platforms that report sets.
-    Reacted { id: u64, person: u8, emoji: u8, on: bool, all: Vec<u8> },
+    Reacted {
+        id: u64,
+        person: u8,
+        emoji: u8,
+        on: bool,
+        all: Vec<u8>,
+    },
     Kicked,
-    Renamed { name: String },
+    Renamed {
+        name: String,
+    },
     /// Our own message comes back.
-    Echo { id: u64, key: DeliveryKey },
+    Echo {
+        id: u64,
+        key: DeliveryKey,
+    },
 }
 
 /// A room on a platform of its own.
@@ -105,14 +125,30 @@ pub(crate) fn file_of(number: u32) -> String {
     format!("f{number}.bin")
 }
 
-/// The message number and revision that a line of the transcript carries.
+/// The message number and revision that a line of the transcript carries; behind a quote, those of the answer.
 pub(crate) fn read(text: &str) -> Option<(u32, u32)> {
-    let start = text.rfind('m')?;
-    let (number, revision) = text.get(start + 1..)?.split_once(" v")?;
-    Some((number.parse().ok()?, revision.trim().parse().ok()?))
+    let words: Vec<&str> = text.split(|c: char| !c.is_ascii_alphanumeric()).collect();
+    words.windows(2).rev().find_map(|pair| {
+        let number = pair[0].strip_prefix('m')?.parse().ok()?;
+        Some((number, pair[1].strip_prefix('v')?.parse().ok()?))
+    })
+}
+
+/// The line that goes before a message's text where it has two.
+pub(crate) fn line_before(number: u32) -> String {
+    format!("before n{number}")
 }
 
 impl Entry {
+    /// The message of which this is all or any part.
+    pub(crate) fn part_of(&self) -> Option<u32> {
+        let behind = |word: &str| {
+            let digits = self.text.rsplit_once(word)?.1;
+            digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        };
+        self.stands_for().or_else(|| behind("before n")).or_else(|| behind("] f").or_else(|| behind("> f")))
+    }
+
     /// The message of which this is the original, a copy, or the copy's file.
     pub(crate) fn stands_for(&self) -> Option<u32> {
         if let Some(number) = self.number {
@@ -123,7 +159,9 @@ impl Entry {
         }
         // A line that tells of a change is no copy.
         let tells = ["(edited)", "* ", "deleted", "reacted"].iter().any(|word| self.text.contains(word));
-        if tells { None } else { read(&self.text).map(|(number, _)| number) }
+        // Nor is what is quoted.
+        let said = self.text.rsplit_once("”)").map_or(self.text.as_str(), |(_, said)| said);
+        if tells { None } else { read(said).map(|(number, _)| number) }
     }
 }
 

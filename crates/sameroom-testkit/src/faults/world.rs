@@ -42,19 +42,49 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 enum Happening {
     Scripted(Step),
     /// The session of a room reports the next act.
-    Report { room: usize, connection: u64, act: usize, history: bool },
+    Report {
+        room: usize,
+        connection: u64,
+        act: usize,
+        history: bool,
+    },
     /// A send reaches its platform.
-    Arrive { room: usize, connection: u64, nonce: u64 },
+    Arrive {
+        room: usize,
+        connection: u64,
+        nonce: u64,
+    },
     /// A send that was given up reaches its platform after all.
-    Land { room: usize, request: Box<SendRequest> },
+    Land {
+        room: usize,
+        request: Box<SendRequest>,
+    },
     /// An answer reaches the program.
-    Answer { room: usize, connection: u64, input: Box<Input> },
+    Answer {
+        room: usize,
+        connection: u64,
+        input: Box<Input>,
+    },
     /// Something that does not depend on a connection reaches the program.
-    Tell { life: u64, input: Box<Input> },
-    Reconnect { room: usize, connection: u64 },
-    Flushed { life: u64 },
-    Loaded { life: u64, id: u64, query: Query },
-    Restart { life: u64 },
+    Tell {
+        life: u64,
+        input: Box<Input>,
+    },
+    Reconnect {
+        room: usize,
+        connection: u64,
+    },
+    Flushed {
+        life: u64,
+    },
+    Loaded {
+        life: u64,
+        id: u64,
+        query: Query,
+    },
+    Restart {
+        life: u64,
+    },
 }
 
 /// What a backup holds.

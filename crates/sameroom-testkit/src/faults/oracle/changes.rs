@@ -15,7 +15,9 @@ pub(super) fn judge(
         return;
     }
     // What a moderator removed here, or what was refused once, is no measure.
-    if found.iter().any(|(_, _, gone)| *gone == Some(Gone::ByModerator)) || to.refused.contains(&number) {
+    let is_moderated =
+        |entry: &Entry| entry.gone == Some(Gone::ByModerator) && entry.part_of() == Some(number);
+    if to.entries.iter().any(is_moderated) || to.refused.contains(&number) {
         return;
     }
     let mut wanted = 0;
@@ -36,15 +38,22 @@ pub(super) fn judge(
             _ => deleted = true,
         }
     }
+    // Where nothing can be asked, a copy of which a power loss took the record is not known to stand.
+    if deleted && verdict.crashes > 0 && !to.sketch.key && !to.sketch.history {
+        return;
+    }
     verdict.changes += 1;
     if source.gone == Some(Gone::ByModerator) && found.iter().all(|(_, _, gone)| gone.is_some()) {
         verdict.wrong.push(format!("m{number}: room {origin}'s moderator removed it in room {target} too"));
         return;
     }
     // A repeated send whose first copy has no known id can't be changed: only one of them has to be.
-    let stands = found.iter().any(|(_, revision, gone)| {
-        if deleted { gone.is_some() } else { *revision == wanted && gone.is_none() }
-    });
+    let stands =
+        found.iter().any(
+            |(_, revision, gone)| {
+                if deleted { gone.is_some() } else { *revision == wanted && gone.is_none() }
+            },
+        );
     if !stands {
         let what = if deleted { "its deletion".to_owned() } else { format!("v{wanted}") };
         verdict

@@ -19,24 +19,29 @@ pub(super) fn judge(platforms: &[Platform], reaches: &Reaches, verdict: &mut Ver
 }
 
 fn images(room: &Platform, number: u32) -> impl Iterator<Item = &Entry> {
-    room.entries.iter().filter(move |entry| entry.stands_for() == Some(number))
+    room.entries.iter().filter(move |entry| entry.part_of() == Some(number))
 }
 
 /// Whether what should be shown can be told: every image stands once, and all that was done to it was understood.
 fn is_clear(platforms: &[Platform], number: u32) -> bool {
     platforms.iter().all(|room| {
-        let texts = images(room, number).filter(|entry| entry.file.is_none() || entry.number.is_some());
-        let is_touched =
-            |entry: &Entry| room.acts.iter().any(|act| matches!(act, Act::Reacted { id, .. } if *id == entry.id));
-        let is_fine = |entry: &Entry| {
-            entry.gone.is_none() && (!entry.is_ours || entry.told || !is_touched(entry))
+        let is_text =
+            |entry: &&Entry| entry.stands_for().is_some() && (entry.file.is_none() || entry.number.is_some());
+        let texts = images(room, number).filter(is_text);
+        let is_touched = |entry: &Entry| {
+            room.acts.iter().any(|act| matches!(act, Act::Reacted { id, .. } if *id == entry.id))
         };
+        let is_fine =
+            |entry: &Entry| entry.gone.is_none() && (!entry.is_ours || entry.told || !is_touched(entry));
         texts.count() <= 1
             && images(room, number).all(is_fine)
             && !room.refused.contains(&number)
             && room.acts.iter().enumerate().all(|(index, act)| match act {
+                Act::Posted { id } => {
+                    room.entry(*id).and_then(|entry| entry.number) != Some(number) || must_arrive(room, index)
+                }
                 Act::Reacted { id, .. } => {
-                    room.entry(*id).and_then(Entry::stands_for) != Some(number) || must_arrive(room, index)
+                    room.entry(*id).and_then(Entry::part_of) != Some(number) || must_arrive(room, index)
                 }
                 Act::Kicked => false,
                 _ => true,
@@ -44,13 +49,7 @@ fn is_clear(platforms: &[Platform], number: u32) -> bool {
     })
 }
 
-fn judge_room(
-    platforms: &[Platform],
-    reaches: &Reaches,
-    number: u32,
-    target: usize,
-    verdict: &mut Verdict,
-) {
+fn judge_room(platforms: &[Platform], reaches: &Reaches, number: u32, target: usize, verdict: &mut Verdict) {
     let room = &platforms[target];
     if room.sketch.reactions == ReactionSketch::None {
         return;

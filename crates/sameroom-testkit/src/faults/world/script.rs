@@ -85,7 +85,7 @@ impl World {
             Step::Restore => self.restore(),
             Step::DiskFull => self.disk_full = true,
             Step::SlowDisk => self.slow_until = self.now + Duration::from_secs(10),
-            Step::Clock { minutes } => self.wall_minutes += i64::from(minutes),
+            Step::Clock { minutes } => self.wall_minutes = i64::from(minutes),
         }
     }
 
@@ -134,9 +134,10 @@ impl World {
 
     /// A copy of the data folder of a program that was stopped for it, or that is dead.
     fn back_up(&mut self) {
-        let accepted = self.platforms.iter().map(|platform| {
-            platform.acknowledged.union(&platform.written).copied().collect()
-        });
+        let accepted = self
+            .platforms
+            .iter()
+            .map(|platform| platform.acknowledged.union(&platform.written).copied().collect());
         self.saved =
             Some(Saved { accepted: accepted.collect(), disk: self.disk.backup(), store: self.store.clone() });
     }

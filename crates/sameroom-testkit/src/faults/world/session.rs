@@ -6,8 +6,8 @@ use sameroom_engine::Input;
 use sameroom_types::action::{Action, Outcome, Refusal, RefusalKind, SendRequest, Wait};
 use sameroom_types::capabilities::{Capabilities, Files, History, IdScope, Once, Reactions, Support};
 use sameroom_types::event::{
-    Author, Content, Deletion, DeletionCause, Edit, FileRef, Inbound, Post, Reaction, ReactionSet, ReplyTo, Role,
-    RoomEvent,
+    Author, Content, Deletion, DeletionCause, Edit, FileRef, Inbound, Post, Reaction, ReactionSet, ReplyTo,
+    Role, RoomEvent,
 };
 use sameroom_types::ids::{DeliveryKey, Mark, NativeIds, Ticket};
 use sameroom_types::limit::{TextLimit, TextUnit};
@@ -15,7 +15,7 @@ use sameroom_types::room::{Health, RoomKind};
 use sameroom_types::text::Text;
 
 use super::{Happening, World, account, room_name};
-use crate::faults::platform::{Act, emoji, text_of};
+use crate::faults::platform::{Act, emoji, line_before, text_of};
 use crate::faults::sabotage::Sabotage;
 use crate::faults::scenario::ReactionSketch;
 
@@ -55,11 +55,16 @@ impl World {
             let at = platform.inbound_free.max(now + delay) + Duration::from_micros(1);
             platform.inbound_free = at;
             let stutters = platform.sketch.stutters;
+            let is_post = matches!(platform.acts[act], Act::Posted { .. });
             self.schedule_at(at, Happening::Report { room, connection, act, history: false });
-            // Some platforms tell the same twice.
+            // Some platforms tell the same twice; changes at least before the next one.
             if stutters && self.rng.one_in(12) {
-                let at = at + Duration::from_millis(self.rng.below(50));
-                self.schedule_at(at, Happening::Report { room, connection, act, history: false });
+                let later = if is_post { Duration::from_millis(self.rng.below(50)) } else { Duration::ZERO };
+                let again = at + Duration::from_micros(1) + later;
+                if !is_post {
+                    self.platforms[room].inbound_free = again;
+                }
+                self.schedule_at(again, Happening::Report { room, connection, act, history: false });
             }
         }
     }
@@ -86,7 +91,7 @@ impl World {
             let number = platform.entry(id)?.number?;
             let mut text = text_of(number, revision);
             if revision == 0 && platform.sketch.lines && id.is_multiple_of(4) {
-                text = format!("a line before\n{text}");
+                text = format!("{}\n{text}", line_before(number));
             }
             Some(Content::text(Text::plain(&text)))
         };
@@ -247,7 +252,7 @@ impl World {
             && !self.tried.insert((delivery, part))
         {
             // Split anew, the part begins elsewhere.
-            post.text.text = "a line before".into();
+            post.text.text = "something else".into();
         }
         self.nonce += 1;
         let nonce = self.nonce;
