@@ -10,6 +10,7 @@ use sameroom_types::room::{Health, RoomKind};
 
 use crate::engine::{Engine, Timer};
 use crate::input::Effect;
+use crate::lane::Part;
 use crate::record::{Record, TubeChange};
 
 /// How long a room may be unusable before others are told.
@@ -98,9 +99,23 @@ impl Engine {
             Health::Retrying { why, .. } | Health::NeedsRelink { why } | Health::Stopped { why } => why,
             Health::Connecting | Health::Connected => "connecting".into(),
         };
+        self.forget_questions(id);
         self.forget_views(id, &why);
         if was {
             self.tell_unstable(id);
+        }
+    }
+
+    /// What a session was asked and did not answer is asked again once it is back.
+    fn forget_questions(&mut self, id: &AccountId) {
+        let not_before = self.now.mono;
+        for lane in self.lanes.values_mut() {
+            for attempt in lane.items.values_mut().filter_map(|item| item.attempt.as_mut()) {
+                if attempt.account == *id {
+                    let asked = attempt.parts.iter_mut().filter(|part| **part == Part::Asking);
+                    asked.for_each(|part| *part = Part::Unsure { not_before });
+                }
+            }
         }
     }
 

@@ -114,11 +114,6 @@ impl Message {
             .collect()
     }
 
-    /// What our account should show on its image in a room: every emoji that somebody elsewhere has on it.
-    pub(crate) fn wanted_in(&self, room: RoomId) -> BTreeSet<Emoji> {
-        self.reactions.iter().filter(|(_, at, _)| *at != room).map(|(emoji, _, _)| emoji.clone()).collect()
-    }
-
     /// Whether a change of somebody's reactions is older than one that is known.
     pub(crate) fn is_stale(
         &self,

@@ -69,7 +69,6 @@ impl Engine {
         }
         if !keys.is_empty() {
             self.out.push(Effect::DestroyKeys(keys));
-            self.flush_wanted = true;
         }
     }
 }

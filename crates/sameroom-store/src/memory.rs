@@ -11,7 +11,7 @@ use sameroom_types::text::Emoji;
 use crate::{Store, StoreError};
 
 /// A store that ends with its process.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     applied: Seq,
     messages: BTreeMap<MessageId, MessageRow>,

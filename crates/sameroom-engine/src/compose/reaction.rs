@@ -1,10 +1,12 @@
 //! Reactions as their target shows them.
 
+use std::collections::BTreeSet;
+
 use sameroom_markup::{first_line, no_ping};
 use sameroom_types::action::Action;
 use sameroom_types::capabilities::Reactions;
 use sameroom_types::event::{ContentKind, RoomEvent};
-use sameroom_types::ids::{DeliveryId, MessageId};
+use sameroom_types::ids::{DeliveryId, MessageId, RoomId};
 use sameroom_types::rows::SkipReason;
 use sameroom_types::text::{Emoji, Text};
 
@@ -19,11 +21,11 @@ impl Engine {
         message: MessageId,
         event: &RoomEvent,
     ) -> Prepared {
-        let Some(known) = self.messages.get(message) else { return skip(SkipReason::NoTarget) };
         if target.can.reactions == Reactions::None {
             return self.reaction_line(id, target, message, event);
         }
-        let mut wanted = known.wanted_in(id.room);
+        let mut wanted = self.wanted_reactions(message, id.room);
+        let Some(known) = self.messages.get(message) else { return skip(SkipReason::NoTarget) };
         if let Reactions::Allowed(allowed) = &target.can.reactions {
             wanted.retain(|emoji| allowed.contains(&emoji.fallback()));
         }
@@ -49,6 +51,23 @@ impl Engine {
         let makes = vec![u32::MAX; actions.len()];
         let made = Made { actions, makes, placed: Some(all), as_of: id.event, ..Made::default() };
         Prepared::Ready(Box::new(made))
+    }
+
+    /// What our account should show on a message in a room: what people in the rooms that it hears have put there,
+    /// and what stands there already as long as anybody elsewhere has it.
+    fn wanted_reactions(&mut self, message: MessageId, room: RoomId) -> BTreeSet<Emoji> {
+        let Some(known) = self.messages.get(message) else { return BTreeSet::new() };
+        let put: Vec<(Emoji, RoomId)> = known
+            .reactions
+            .iter()
+            .filter(|(_, at, _)| *at != room)
+            .map(|(emoji, at, _)| (emoji.clone(), *at))
+            .collect();
+        let placed = known.placed.get(&room).cloned().unwrap_or_default();
+        put.into_iter()
+            .filter(|(emoji, at)| placed.contains(emoji) || self.network.reach(*at).contains(&room))
+            .map(|(emoji, _)| emoji)
+            .collect()
     }
 
     /// A line that tells of a new reaction, where messages can't carry any.

@@ -50,7 +50,8 @@ impl Engine {
         known: MessageId,
         given: Option<&ReplyTo>,
     ) -> Answered {
-        if self.is_in_lane(id.room, Seq(known.0)) {
+        // What is read back late may answer what is accepted only after it; that is not waited for.
+        if known.0 < id.event.0 && self.is_in_lane(id.room, Seq(known.0)) {
             return Answered::Wait(None);
         }
         if target.can.replies.is_full()
