@@ -1,8 +1,8 @@
 //! Messages that come back through somebody else's bridge, recognised and cut.
 //!
 //! A foreign bridge re-posts our copy under its own account with the author's name in front:
-//! `<bob> [Alice, Acme] hello`. The sign is a post that ends in something lately relayed into the same
-//! room and names its author before that. A person may quote like this; a second time within a
+//! `<bob> [Alice, Acme] hello`, or under the author's own name where it can. The sign is a post that ends
+//! in something lately relayed into the same room and names its author before that or as its own. A person may quote like this; a second time within a
 //! minute by the same poster is a bridge, and what it bounces is no longer relayed.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -66,12 +66,13 @@ impl Engine {
         let Some(line) = last_line(text) else { return false };
         let Some(ring) = self.bounces.relayed.get(&room) else { return false };
         let bounced = ring.iter().rev().any(|(at, author, digest, length)| {
-            if mono.saturating_sub(*at) >= MEMORY || line.len() <= *length || author.is_empty() {
+            if mono.saturating_sub(*at) >= MEMORY || line.len() < *length || author.is_empty() {
                 return false;
             }
             let start = line.len() - length;
             let (Some(before), Some(end)) = (line.get(..start), line.get(start..)) else { return false };
-            strip_invisible(before).contains(author.as_str()) && self.digest_bytes(end.as_bytes()) == *digest
+            let names = if before.is_empty() { name } else { before };
+            strip_invisible(names).contains(author.as_str()) && self.digest_bytes(end.as_bytes()) == *digest
         });
         if !bounced {
             return false;

@@ -7,12 +7,14 @@ mod posts;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use sameroom_types::event::{Content, Inbound, Reaction, ReactionSet, Role, RoomEvent};
+use sameroom_markup::is_blank;
+use sameroom_types::event::{Content, ContentKind, Inbound, Reaction, ReactionSet, Role, RoomEvent};
 use sameroom_types::ids::{
     AccountId, DeliveryId, RealmId, RemoteRoomId, RemoteUserId, RoomId, RoomKey, RoomSpec, Seq, Ticket,
 };
 use sameroom_types::policy::Relay;
 use sameroom_types::rows::DeliveryKind;
+use sameroom_types::text::Text;
 
 use crate::engine::{Engine, Reference, Sealed};
 use crate::record::{EventBody, EventMeta, ReactionChange, Record};
@@ -125,7 +127,13 @@ impl Engine {
         }
         match &inbound.event {
             RoomEvent::Posted(post) => {
-                let post = post.clone();
+                let mut post = post.clone();
+                if let Some(text) = readable(&post.content) {
+                    post.content.text = text;
+                    let event = RoomEvent::Posted(post.clone());
+                    self.take_post(account, room, realm, Inbound { event, ..inbound }, &post);
+                    return self.after_event(account, room, heard);
+                }
                 self.take_post(account, room, realm, inbound, &post);
             }
             RoomEvent::Observed(post) => {
@@ -189,6 +197,11 @@ impl Engine {
             }
             RoomEvent::Typing { .. } => {}
         }
+        self.after_event(account, room, heard);
+    }
+
+    /// The same from stand-bys is settled, and how far the room has been read is written down.
+    fn after_event(&mut self, account: &AccountId, room: RoomId, heard: Option<Inbound>) {
         if let Some(heard) = heard {
             self.match_standby(account, room, &heard);
         }
@@ -337,4 +350,27 @@ pub(crate) fn author_of(event: &RoomEvent) -> Option<String> {
         RoomEvent::Posted(post) => Some(post.author.name.clone()),
         _ => None,
     }
+}
+
+/// What stands for content without words.
+fn readable(content: &Content) -> Option<Text> {
+    if !is_blank(&content.text) || !content.files.is_empty() {
+        return None;
+    }
+    let what = match &content.kind {
+        ContentKind::Text | ContentKind::Action | ContentKind::Notice => return None,
+        ContentKind::Encrypted | ContentKind::Disappearing => return None,
+        ContentKind::Sticker => "a sticker",
+        ContentKind::Voice => "a voice message",
+        ContentKind::Video => "a video",
+        ContentKind::Location => "a place",
+        ContentKind::Contact => "a contact",
+        ContentKind::Poll => "a poll",
+        ContentKind::Card => "a card",
+        ContentKind::Call => "a call",
+        ContentKind::System => "a line of the platform",
+        ContentKind::Forwarded => "a forwarded message",
+        ContentKind::Other(what) => what,
+    };
+    Some(Text::plain(&format!("({what})")))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use sameroom_markup::{is_blank, map_mentions, prepend, split};
 use sameroom_types::action::{Action, OutboundFile, OutboundPost, Rendered};
 use sameroom_types::capabilities::Files;
-use sameroom_types::event::{Author, Content, FileRef, Post};
+use sameroom_types::event::{Author, Content, Post};
 use sameroom_types::ids::{DeliveryId, MessageId, NativeIds, RemoteThreadId, Seq};
 use sameroom_types::rows::SkipReason;
 use sameroom_types::text::{Block, Inline, Mention, Text};
@@ -28,6 +28,28 @@ struct Piece {
     content: Content,
 }
 
+/// What all parts of one message share.
+struct Look {
+    prefix: Vec<Inline>,
+    author: Option<Author>,
+    reply: Option<NativeIds>,
+    thread: Option<RemoteThreadId>,
+}
+
+impl Look {
+    /// Only the first part answers; the rest belong to it.
+    fn reply_of(&self, made: &Made) -> Option<NativeIds> {
+        if made.actions.is_empty() { self.reply.clone() } else { None }
+    }
+
+    fn say(&self, made: &mut Made, owner: Seq, text: Rendered) {
+        let reply = self.reply_of(made);
+        let (author, thread) = (self.author.clone(), self.thread.clone());
+        made.actions.push(Action::Post(OutboundPost { text, author, reply, thread, notice: false }));
+        made.owners.push(owner);
+    }
+}
+
 impl Engine {
     pub(crate) fn prepare_post(&mut self, id: DeliveryId, target: &Target, message: &Post) -> Prepared {
         // What was changed before it was sent is sent as it now stands. But what a power loss or a restored backup
@@ -35,12 +57,14 @@ impl Engine {
         let once = target.can.once;
         let may_stand = self.delivery_mut(id).is_some_and(|item| item.suspect)
             && (once.key.is_some() || once.history.is_some());
-        let current = if may_stand {
-            Some((message.content.clone(), id.event))
-        } else {
-            self.current_content(id, &message.content)
+        let current = |engine: &Self, event: Seq, original: &Content| {
+            if may_stand {
+                Some((original.clone(), event))
+            } else {
+                engine.current_content(DeliveryId { event, ..id }, original)
+            }
         };
-        let Some((content, mut as_of)) = current else {
+        let Some((content, mut as_of)) = current(self, id.event, &message.content) else {
             return Prepared::End(End::Withdrawn);
         };
         let others = match self.rest_of_album(id) {
@@ -63,7 +87,7 @@ impl Engine {
             else {
                 continue;
             };
-            if let Some((content, at)) = self.current_content(DeliveryId { event, ..id }, &original) {
+            if let Some((content, at)) = current(self, event, &original) {
                 as_of = as_of.max(at);
                 pieces.push(Piece { event, content });
             }
@@ -82,8 +106,7 @@ impl Engine {
         }
         let kind = pieces[0].content.kind.clone();
         let prefix = self.prefix(id, target, &message.author, author.is_some(), &kind, late);
-        let mut uploads: Vec<(Seq, FileRef)> = Vec::new();
-        let mut lines: Vec<(Seq, String)> = Vec::new();
+        let mut forms: Vec<(Seq, FileForm)> = Vec::new();
         let mut text = Text::default();
         let mut said_by = Vec::new();
         for (piece, states) in pieces.iter().zip(states) {
@@ -92,10 +115,8 @@ impl Engine {
                 text.blocks.extend(self.adapt(target, piece.content.text.clone()).blocks);
             }
             for ((index, file), state) in (0..).zip(&piece.content.files).zip(states) {
-                match self.file_form(target, spool_id(piece.event, index), file, state) {
-                    FileForm::Upload(file) => uploads.push((piece.event, file)),
-                    FileForm::Line(line) => lines.push((piece.event, line)),
-                }
+                let form = self.file_form(target, spool_id(piece.event, index), file, state);
+                forms.push((piece.event, form));
             }
         }
         let (thread, lead) = place;
@@ -108,73 +129,53 @@ impl Engine {
         let speaker = if let [only] = said_by[..] { only } else { id.event };
         let mut made =
             Made { as_of, taken: pieces[1..].iter().map(|piece| piece.event).collect(), ..Made::default() };
+        let look = Look { prefix, author, reply, thread };
         if !is_blank(&text) {
-            for part in self.render(target, &prefix, &text) {
-                // Only the first part answers; the rest belong to it.
-                let reply = if made.actions.is_empty() { reply.clone() } else { None };
-                made.actions.push(Action::Post(OutboundPost {
-                    text: part,
-                    author: author.clone(),
-                    reply,
-                    thread: thread.clone(),
-                    notice: false,
-                }));
-                made.owners.push(speaker);
+            for part in self.render(target, &look.prefix, &text) {
+                look.say(&mut made, speaker, part);
             }
         }
-        self.add_files(target, &mut made, uploads, &prefix, author.as_ref(), reply.as_ref(), thread.as_ref());
-        // A file that is only named or linked is a part of its own too, so that an edit of the text leaves it as it is.
-        for (owner, line) in lines {
-            let reply = if made.actions.is_empty() { reply.clone() } else { None };
-            let Some(text) = self.render(target, &prefix, &Text::plain(&line)).into_iter().next() else {
-                continue;
-            };
-            let (author, thread) = (author.clone(), thread.clone());
-            made.actions.push(Action::Post(OutboundPost { text, author, reply, thread, notice: false }));
-            made.owners.push(owner);
-            made.files += 1;
-        }
+        self.add_files(target, &look, &mut made, forms);
         if made.actions.is_empty() {
             return skip(SkipReason::NoForm);
         }
         Prepared::Ready(Box::new(made))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what all files of one message share")]
-    fn add_files(
-        &self,
-        target: &Target,
-        made: &mut Made,
-        uploads: Vec<(Seq, FileRef)>,
-        prefix: &[Inline],
-        author: Option<&Author>,
-        reply: Option<&NativeIds>,
-        thread: Option<&RemoteThreadId>,
-    ) {
+    /// Each file is a part of its own, so that an edit of the text leaves it as it is.
+    fn add_files(&self, target: &Target, look: &Look, made: &mut Made, forms: Vec<(Seq, FileForm)>) {
         let at_once = match target.can.files {
             Files::Upload { per_message, .. } => usize::from(per_message.max(1)),
             Files::Link => 1,
         };
-        let mut uploads = uploads.into_iter().peekable();
-        while let Some((owner, file)) = uploads.next() {
+        let mut forms = forms.into_iter().peekable();
+        while let Some((owner, form)) = forms.next() {
+            made.files += 1;
+            let file = match form {
+                FileForm::Upload(file) => file,
+                FileForm::Line(line) => {
+                    let line = self.render(target, &look.prefix, &Text::plain(&line)).into_iter().next();
+                    look.say(made, owner, line.unwrap_or_default());
+                    continue;
+                }
+            };
             let mut more = Vec::new();
             while more.len() + 1 < at_once
-                && let Some((_, next)) = uploads.next()
+                && let Some((_, FileForm::Upload(next))) =
+                    forms.next_if(|(_, form)| matches!(form, FileForm::Upload(_)))
             {
                 more.push(next);
             }
-            let caption = if author.is_some() {
+            let caption = if look.author.is_some() {
                 Rendered::default()
             } else {
                 let name = Text::plain(&file.name);
-                self.render(target, prefix, &name).into_iter().next().unwrap_or_default()
+                self.render(target, &look.prefix, &name).into_iter().next().unwrap_or_default()
             };
-            let reply = if made.actions.is_empty() { reply.cloned() } else { None };
-            let author = author.cloned();
-            let thread = thread.cloned();
+            let reply = look.reply_of(made);
+            let (author, thread) = (look.author.clone(), look.thread.clone());
             made.actions.push(Action::File(OutboundFile { file, more, author, caption, reply, thread }));
             made.owners.push(owner);
-            made.files += 1;
         }
     }
 

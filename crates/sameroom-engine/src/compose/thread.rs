@@ -56,7 +56,7 @@ impl Engine {
                     // The first post here becomes the root; see `note_root`.
                     return fallback;
                 };
-                if self.is_in_lane(id.room, Seq(root.0)) {
+                if root.0 < id.event.0 && self.is_in_lane(id.room, Seq(root.0)) {
                     return Place::Wait(None);
                 }
                 match self.ids_here(root, id.room, target.space) {
@@ -74,7 +74,10 @@ impl Engine {
                 Place::At { thread: Some(native), lead: None }
             }
             Threads::SubRoom => {
-                if thread.root.is_some_and(|root| self.is_in_lane(id.room, Seq(root.0))) {
+                if thread
+                    .root
+                    .is_some_and(|root| root.0 < id.event.0 && self.is_in_lane(id.room, Seq(root.0)))
+                {
                     return Place::Wait(None);
                 }
                 let root = thread.root.and_then(|root| self.ids_here(root, id.room, target.space));

@@ -33,8 +33,14 @@ pub(crate) async fn measure(copies: u64, secs: u64) -> anyhow::Result<()> {
     arrived.wait_for(|count| *count >= all).await?;
     let took = began.elapsed().as_secs_f64();
     let deliveries = per(all - before);
-    println!("{:.0} deliveries/s for {took:.0} s, three rooms per message, {copies} copies beforehand", deliveries / took);
-    println!("{:.1} us of processor time per delivery", (processor_time()? - cpu).as_secs_f64() * 1e6 / deliveries);
+    println!(
+        "{:.0} deliveries/s for {took:.0} s, three rooms per message, {copies} copies beforehand",
+        deliveries / took
+    );
+    println!(
+        "{:.1} us of processor time per delivery",
+        (processor_time()? - cpu).as_secs_f64() * 1e6 / deliveries
+    );
     println!("{:.1} MiB at the most", memory("VmHWM")?);
     let began = Instant::now();
     running.stop().await;
@@ -74,7 +80,8 @@ async fn ready(relay: &Relay, tubes: usize) -> anyhow::Result<()> {
     let handle = relay.handle();
     for _ in 0..600 {
         if let Reply::Tubes(views) = handle.request(Request::Tubes).await?
-            && views.iter().filter(|view| view.state == sameroom_types::room::TubeState::Active).count() == tubes
+            && views.iter().filter(|view| view.state == sameroom_types::room::TubeState::Active).count()
+                == tubes
         {
             return Ok(());
         }

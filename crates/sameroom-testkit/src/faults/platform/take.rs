@@ -78,6 +78,7 @@ impl Platform {
                 }
                 done(id)
             }
+            Action::Thread(_) => done(0),
         }
     }
 
