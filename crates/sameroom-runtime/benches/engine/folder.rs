@@ -127,6 +127,7 @@ pub(crate) fn preload(path: &Path, copies: u64) -> anyhow::Result<()> {
         Row::Copy(CopyRow {
             message: MessageId(first + number / 3),
             room: RoomId(number % 3_000),
+            space: RoomId(number % 3_000),
             part: 0,
             account: TARGET.into(),
             ids: Some(NativeIds::one(format!("old-{number}"))),

@@ -78,7 +78,6 @@ impl Platform {
                 }
                 done(id)
             }
-            Action::Thread(_) => done(0),
         }
     }
 
