@@ -107,6 +107,19 @@ impl Program {
         }
     }
 
+    /// Asks until the answer is as wanted, and gives it.
+    pub(crate) async fn asked_until(&self, arguments: &[&str], wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (_, out) = self.ask(arguments).await;
+            if wanted(&out) {
+                return out;
+            }
+            assert!(Instant::now() < deadline, "{arguments:?}: {out}\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
     /// Waits until every tube carries.
     pub(crate) async fn ready(&self, tubes: usize) {
         let deadline = Instant::now() + PATIENCE;
