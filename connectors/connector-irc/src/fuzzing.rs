@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sameroom_connector::{Clock, Command, Report};
 use sameroom_markup::sanitise;
-use sameroom_types::action::{Action, Outcome, OutboundPost, Rendered, SendRequest};
+use sameroom_types::action::{Action, OutboundPost, Outcome, Rendered, SendRequest};
 use sameroom_types::event::{Inbound, RoomEvent};
 use sameroom_types::ids::{DeliveryId, NativeIds, RoomId, Seq};
 use sameroom_types::text::Emoji;
@@ -36,9 +36,13 @@ fn check_line(input: &[u8]) {
         let Some(line) = Line::parse(&text) else { continue };
         assert!(!line.command.is_empty() && !line.command.contains(' '), "a command is a word");
         assert!(line.params().len() <= 15, "no more parameters than there can be");
-        let (last, others) = line.params().split_last().map_or((&"", [].as_slice()), |(last, rest)| (last, rest));
+        let (last, others) =
+            line.params().split_last().map_or((&"", [].as_slice()), |(last, rest)| (last, rest));
         assert!(others.iter().all(|word| !word.is_empty() && !word.contains(' ')), "parameters are words");
-        assert!(text.ends_with(last) || text.trim_end_matches(' ').ends_with(last), "the last one ends the line");
+        assert!(
+            text.ends_with(last) || text.trim_end_matches(' ').ends_with(last),
+            "the last one ends the line"
+        );
         for key in ["time", "msgid", "label", "+draft/reply", "account", "batch"] {
             if let Some(value) = line.tag(key) {
                 assert!(value.len() <= text.len(), "unescaping never makes a value longer");
@@ -116,7 +120,13 @@ impl Play {
                     Action::React { target: NativeIds::one("m1"), emoji }
                 } else {
                     let text = Rendered { text, styled: true };
-                    Action::Post(OutboundPost { text, author: None, reply: None, thread: None, notice: false })
+                    Action::Post(OutboundPost {
+                        text,
+                        author: None,
+                        reply: None,
+                        thread: None,
+                        notice: false,
+                    })
                 };
                 let key = format!("sameroom-abcd1234-{}", self.sent).as_str().into();
                 let request = SendRequest { delivery, part: 0, room: room.into(), key, action };
@@ -165,7 +175,10 @@ impl Play {
     fn cut(&mut self) -> Option<Memory> {
         let (memory, effects) = self.client.take()?.into_memory("cut");
         self.judge(effects);
-        assert!(self.open.values().all(|done| *done), "what is under way is answered when the connection ends");
+        assert!(
+            self.open.values().all(|done| *done),
+            "what is under way is answered when the connection ends"
+        );
         self.open.clear();
         Some(memory)
     }

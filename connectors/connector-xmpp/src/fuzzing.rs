@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sameroom_connector::{Command, Report, SessionLink};
 use sameroom_markup::sanitise;
-use sameroom_types::action::{Action, Outcome, OutboundPost, Rendered, SendRequest};
+use sameroom_types::action::{Action, OutboundPost, Outcome, Rendered, SendRequest};
 use sameroom_types::event::{Inbound, RoomEvent};
 use sameroom_types::ids::{AccountId, DeliveryId, NativeIds, RoomId, Seq};
 use sameroom_types::text::Emoji;
@@ -26,7 +26,8 @@ pub const FUZZ_TARGETS: &[(&str, fn(&[u8]))] =
     &[("xmpp_stream", check_stream), ("xmpp_session", check_session)];
 
 /// How a stream begins.
-const OPENING: &[u8] = b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
+const OPENING: &[u8] =
+    b"<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>";
 
 /// The largest stanza taken here.
 const MAX_BYTES: usize = 64 * 1024;
@@ -180,7 +181,13 @@ impl Play {
             7 => Action::React { target, emoji: Emoji::Unicode(text.to_owned()) },
             _ => {
                 let reply = text.starts_with('>').then_some(target);
-                Action::Post(OutboundPost { text: rendered, author: None, reply, thread: None, notice: false })
+                Action::Post(OutboundPost {
+                    text: rendered,
+                    author: None,
+                    reply,
+                    thread: None,
+                    notice: false,
+                })
             }
         };
         let key = format!("sameroom-abcd1234-{}", self.sent).as_str().into();
