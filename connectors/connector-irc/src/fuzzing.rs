@@ -26,8 +26,11 @@ use crate::ids::MessageIds;
 use crate::memory::Memory;
 use crate::wire::Line;
 
+/// A check and its name.
+pub type FuzzTarget = (&'static str, fn(&[u8]));
+
 /// Every check with its name, which is also that of its corpus folder.
-pub const FUZZ_TARGETS: &[(&str, fn(&[u8]))] = &[("irc_line", check_line), ("irc_session", check_session)];
+pub const FUZZ_TARGETS: &[FuzzTarget] = &[("irc_line", check_line), ("irc_session", check_session)];
 
 /// A line splits without loss of control: nothing in its parts ends a line that the line did not hold.
 fn check_line(input: &[u8]) {
@@ -116,7 +119,7 @@ impl Play {
                 let delivery = DeliveryId { event: Seq(self.sent), room: RoomId(1) };
                 let text = if *mark == 2 { text.replace('|', "\n") } else { text.to_owned() };
                 let action = if *mark == 7 {
-                    let emoji = Emoji::Unicode(text.into());
+                    let emoji = Emoji::Unicode(text);
                     Action::React { target: NativeIds::one("m1"), emoji }
                 } else {
                     let text = Rendered { text, styled: true };

@@ -31,4 +31,4 @@ mod wire;
 
 pub use connector::IrcConnector;
 #[doc(hidden)]
-pub use fuzzing::FUZZ_TARGETS;
+pub use fuzzing::{FUZZ_TARGETS, FuzzTarget};

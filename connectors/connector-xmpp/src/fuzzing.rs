@@ -21,9 +21,11 @@ use crate::client::{Client, End};
 use crate::config::Config;
 use crate::xml::{Element, Parsed, StreamParser};
 
+/// A check and its name.
+pub type FuzzTarget = (&'static str, fn(&[u8]));
+
 /// Every check with its name, which is also that of its corpus folder.
-pub const FUZZ_TARGETS: &[(&str, fn(&[u8]))] =
-    &[("xmpp_stream", check_stream), ("xmpp_session", check_session)];
+pub const FUZZ_TARGETS: &[FuzzTarget] = &[("xmpp_stream", check_stream), ("xmpp_session", check_session)];
 
 /// How a stream begins.
 const OPENING: &[u8] =

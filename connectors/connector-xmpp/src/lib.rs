@@ -22,7 +22,7 @@ mod wire;
 mod xml;
 
 #[doc(hidden)]
-pub use fuzzing::FUZZ_TARGETS;
+pub use fuzzing::{FUZZ_TARGETS, FuzzTarget};
 
 use std::sync::Arc;
 

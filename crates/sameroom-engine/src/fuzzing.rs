@@ -17,8 +17,11 @@ use sameroom_types::time::{Now, Timestamp};
 use crate::record::Record;
 use crate::{Dialects, Effect, Engine, Input, Setup};
 
+/// A check and its name.
+pub type FuzzTarget = (&'static str, fn(&[u8]));
+
 /// Every check with its name, which is also that of its corpus folder.
-pub const FUZZ_TARGETS: &[(&str, fn(&[u8]))] = &[("engine_records", check_records)];
+pub const FUZZ_TARGETS: &[FuzzTarget] = &[("engine_records", check_records)];
 
 struct Words;
 

@@ -33,7 +33,7 @@ mod watermarks;
 
 pub use engine::{Engine, Setup};
 #[doc(hidden)]
-pub use fuzzing::FUZZ_TARGETS;
+pub use fuzzing::{FUZZ_TARGETS, FuzzTarget};
 pub use input::{
     AccountView, DeliveryView, Dialects, Effect, Input, PortalTarget, Reply, Request, RoomView, TubeView,
 };

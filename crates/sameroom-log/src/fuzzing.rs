@@ -12,8 +12,11 @@ use crate::segment::fuzzing::{check_parts, mend_keys, mend_segment};
 use crate::sim::{Backup, SimDisk};
 use crate::{InstallationId, KeyId, Log, LogError, LogOptions, NewRecord, SegmentLog, Seq};
 
+/// A check and its name.
+pub type FuzzTarget = (&'static str, fn(&[u8]));
+
 /// Every check with its name, which is also that of its corpus folder.
-pub const FUZZ_TARGETS: &[(&str, fn(&[u8]))] = &[("log_parts", check_parts), ("log_folder", check_folder)];
+pub const FUZZ_TARGETS: &[FuzzTarget] = &[("log_parts", check_parts), ("log_folder", check_folder)];
 
 /// Records in the sound folder.
 const RECORDS: u64 = 40;

@@ -26,7 +26,7 @@ pub mod sim;
 
 pub use error::LogError;
 #[doc(hidden)]
-pub use fuzzing::FUZZ_TARGETS;
+pub use fuzzing::{FUZZ_TARGETS, FuzzTarget};
 
 pub use folder::{DataFolder, FolderError, InstallationId};
 pub use log::{Flusher, Log};
