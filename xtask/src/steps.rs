@@ -45,6 +45,8 @@ enum Part {
     Properties,
     /// Every fuzz target.
     Fuzz,
+    /// Rings, kills and outages over real servers, at full size.
+    Real,
 }
 
 /// The long things.
@@ -59,6 +61,9 @@ pub(crate) fn soak(soak: &Soak) -> anyhow::Result<()> {
     if wants(Part::Fuzz) {
         timed("fuzz targets", || crate::fuzz::run_all(soak.fuzz_secs))?;
     }
+    if wants(Part::Real) {
+        timed("rings, kills and outages at full size", real)?;
+    }
     Ok(())
 }
 
@@ -66,6 +71,16 @@ fn properties() -> anyhow::Result<()> {
     let packages =
         ["test", "--release", "-p", "sameroom-markup", "-p", "sameroom-log", "-p", "simulator-irc"];
     run("cargo", &packages, &[("PROPTEST_CASES", "4000")])
+}
+
+/// One after the other: each of them is meant to have the machine for itself.
+fn real() -> anyhow::Result<()> {
+    timed("what tests need", install)?;
+    let python = python().to_string_lossy().into_owned();
+    let variables = [("SAMEROOM_TEST_PYTHON", python.as_str()), ("SAMEROOM_SCALE", "full")];
+    let tests = ["ring::", "kills::", "outages::", "--test-threads", "1"];
+    let arguments = [&["test", "--release", "-p", "sameroom", "--test", "it", "--"][..], &tests].concat();
+    run("cargo", &arguments, &variables)
 }
 
 /// All of CI.
@@ -81,9 +96,19 @@ pub(crate) fn ci() -> anyhow::Result<()> {
     test()
 }
 
-/// Figures that another machine can repeat as ratios.
-pub(crate) fn bench() -> anyhow::Result<()> {
-    run("cargo", &["run", "--release", "-p", "sameroom-log", "--example", "throughput"], &[])
+/// Figures that another machine can repeat as ratios: the table on the terminal, the figures in
+/// `target/bench.json`. `only` are parts of the names of what to measure; none stands for all.
+pub(crate) fn bench(only: &[String]) -> anyhow::Result<()> {
+    timed("what the servers need", install)?;
+    let json = crate::tools::root().join("target/bench.json");
+    let json = json.to_string_lossy();
+    let mut arguments = vec!["bench", "-p", "sameroom", "--bench", "figures", "--"];
+    arguments.extend(only.iter().map(String::as_str));
+    run("cargo", &arguments, &[("SAMEROOM_BENCH_JSON", &json)])?;
+    if only.is_empty() {
+        run("cargo", &["run", "--release", "-p", "sameroom-log", "--example", "throughput"], &[])?;
+    }
+    Ok(())
 }
 
 /// Seeds of the fault simulator.

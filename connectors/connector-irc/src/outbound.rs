@@ -231,6 +231,7 @@ impl Client {
             Action::SetReactions { .. } => Err(unsupported("set of reactions")),
             Action::Edit { .. } => Err(unsupported("edit")),
             Action::File(_) => Err(unsupported("file")),
+            Action::Thread(_) => Err(unsupported("thread")),
         }
     }
 

@@ -8,7 +8,8 @@ use crate::ids::{message_id, message_seq};
 use crate::keeper::{Actor, Deed, Done, Fault, Op};
 use crate::stored::{By, File, Posted, Source};
 
-/// The deed of a send, its file already in the vault; `None` when it refers to a message that can't exist.
+/// The deed of a send, its file already in the vault; `None` when it refers to a message that can't exist
+/// or to what these rooms don't have.
 pub(crate) fn op(rid: &str, request: &SendRequest, file: Option<File>) -> Option<Op> {
     let (by, deed) = match &request.action {
         Action::Post(post) => {
@@ -34,6 +35,7 @@ pub(crate) fn op(rid: &str, request: &SendRequest, file: Option<File>) -> Option
             let emoji = emoji.iter().map(sameroom_types::text::Emoji::fallback).collect();
             (By::Sameroom, Deed::SetReactions(seq(target)?, emoji))
         }
+        Action::Thread(_) => return None,
     };
     let once = Some(request.key.as_str().to_owned());
     Some(Op::Act { rid: rid.to_owned(), by: Actor::Engine(by), deed, once })

@@ -128,7 +128,7 @@ pub(crate) fn can(table: &Capabilities, action: &Action) -> bool {
         Action::Delete { moderate: false, .. } => table.delete.is_full(),
         Action::Delete { moderate: true, .. } => table.moderate.is_full(),
         Action::SetReactions { .. } => table.reactions == Reactions::FullSet,
-        Action::React { .. } | Action::Unreact { .. } => false,
+        Action::React { .. } | Action::Unreact { .. } | Action::Thread(_) => false,
     }
 }
 

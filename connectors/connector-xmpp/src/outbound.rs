@@ -97,6 +97,7 @@ pub(crate) fn plan(
             Ok(Plan::Message(close(xml, key, target)))
         }
         Action::React { .. } | Action::Unreact { .. } => Err(unsupported("reactions go as whole sets")),
+        Action::Thread(_) => Err(unsupported("rooms have no threads")),
     }
 }
 

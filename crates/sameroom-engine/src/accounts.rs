@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sameroom_types::capabilities::Capabilities;
+use sameroom_types::capabilities::{Capabilities, IdScope};
 use sameroom_types::event::Author;
 use sameroom_types::ids::{AccountId, RealmId, RemoteRoomId, RemoteUserId, RoomId, RoomKey, RoomSpec, Seq};
 use sameroom_types::policy::{AccountSpec, Configuration};
@@ -164,7 +164,7 @@ impl Engine {
         let by_spec = self.network.room_of_spec(&spec);
         let room = match (by_key, by_spec) {
             (Some(known), Some(named)) if known != named => {
-                self.note(Record::RoomsMerged { from: named, into: known });
+                self.merge_rooms(named, known);
                 known
             }
             (Some(known), Some(_)) => known,
@@ -181,6 +181,9 @@ impl Engine {
         {
             self.note(Record::RoomIdentified { room, key, name, kind });
         }
+        if capabilities.ids == IdScope::PerAccount {
+            self.number_space(room, id);
+        }
         self.views.insert((room, id.clone()), View { remote, capabilities, ready: true, why: String::new() });
         self.note_usability(room);
         self.dirty.insert(room);
@@ -189,6 +192,38 @@ impl Engine {
         if self.ungreeted.remove(&room) && self.network.tubes_of(room).is_empty() {
             self.greet(room);
         }
+    }
+
+    /// Two numbers are one room: what is known only while the program runs joins too.
+    fn merge_rooms(&mut self, from: RoomId, into: RoomId) {
+        self.note(Record::RoomsMerged { from, into });
+        let views: Vec<_> = self.views.keys().filter(|(room, _)| *room == from).cloned().collect();
+        for key in views {
+            if let Some(view) = self.views.remove(&key) {
+                self.views.entry((into, key.1)).or_insert(view);
+            }
+        }
+        self.standby.remove(&from);
+        if let Some(queue) = self.behind.remove(&from) {
+            for (account, ticket, inbound) in queue {
+                self.on_event(&account, ticket, inbound);
+            }
+        }
+        for code in self.codes.values_mut().filter(|code| code.room == from) {
+            code.room = into;
+        }
+        self.dirty.insert(into);
+    }
+
+    /// An account that sees ids of its own in a room where another one was first gets a numbering.
+    fn number_space(&mut self, room: RoomId, account: &AccountId) {
+        let Some(known) = self.network.room(room) else { return };
+        let is_first = known.specs.first().is_none_or(|spec| spec.account == *account);
+        if is_first || known.spaces.contains_key(account) {
+            return;
+        }
+        let space = self.network.next_room();
+        self.note(Record::SpaceNumbered { room, account: account.clone(), space });
     }
 
     pub(crate) fn on_room_failed(&mut self, id: &AccountId, asked: &str, why: String, retrying: bool) {

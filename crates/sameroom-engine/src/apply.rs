@@ -2,17 +2,21 @@
 
 mod ends;
 mod events;
+mod merge;
 mod pieces;
 mod sends;
 
-use sameroom_types::ids::{DeliveryId, RoomId, RoomSpec, Seq};
+use std::collections::BTreeMap;
+
+use sameroom_types::ids::{DeliveryId, RoomSpec, Seq};
 use sameroom_types::room::Tube;
-use sameroom_types::rows::{AuditRow, Row};
+use sameroom_types::rows::{AuditRow, NativeRow, RoomChange, Row};
 use sameroom_types::time::Timestamp;
 
-use crate::engine::{Engine, Sealed};
+use crate::engine::{Engine, Reference, Sealed};
 use crate::lane::Delivery;
 use crate::record::Record;
+use crate::threads::Thread;
 
 /// How many recent events can be found by the mark of their copies.
 pub(crate) const TOKENS: usize = 50_000;
@@ -24,7 +28,40 @@ impl Engine {
             Record::RoomIdentified { room, key, name, kind } => {
                 self.network.identify(room, key, name, kind);
             }
-            Record::RoomsMerged { from, into } => self.apply_merge(from, into),
+            Record::RoomsMerged { from, into } => self.apply_merge(seq, from, into),
+            Record::RoomMigrated { room, key, spec } => {
+                self.network.migrate(room, key, spec);
+                self.messages.renumber(room);
+                self.threads.renumber(room);
+                self.store(seq, vec![Row::Room(RoomChange::Renumbered(room))]);
+            }
+            Record::SpaceNumbered { room, account, space } => {
+                self.network.number_space(room, account, space);
+            }
+            Record::IdsAlso { message, space, ids } => {
+                self.messages.learn_also(message, space, &ids);
+                self.store(seq, vec![Row::Native(NativeRow { space, ids, message })]);
+            }
+            Record::ThreadMade { thread, room, native, root, name } => {
+                let places = BTreeMap::from([(room, Some(native))]);
+                self.threads.insert(Thread { id: thread, root, name, places });
+            }
+            Record::ThreadPlaced { thread, room, native } => {
+                self.threads.place(thread, room, native);
+                // Whatever was to open it there has done its work; the post itself comes next.
+                for item in self.lanes.get_mut(&room).into_iter().flat_map(|lane| lane.items.values_mut()) {
+                    if item.attempt.as_ref().is_some_and(|attempt| attempt.opens == Some(thread)) {
+                        item.attempt = None;
+                    }
+                }
+            }
+            Record::ThreadRenamed { thread, name } => self.threads.rename(thread, name),
+            Record::ThreadResolved { event, thread } => {
+                if let Some(open) = self.events.get_mut(&event) {
+                    open.meta.thread = Some(thread);
+                    open.thread = Reference::Known(thread);
+                }
+            }
             Record::RoomInvited { room, by } => {
                 if let Some(known) = self.network.room_mut(room) {
                     known.invited = true;
@@ -50,23 +87,24 @@ impl Engine {
                 self.portals.remove(&portal);
             }
             Record::Event(meta) => self.apply_event(seq, meta, sealed),
-            Record::Attempt { delivery, account, parts, files, placed, as_of, makes } => {
-                let done = vec![false; parts as usize];
-                self.apply_attempt(delivery, account, files, placed, as_of, makes, &done, sealed);
+            Record::Attempt(meta) => {
+                let delivery = meta.delivery;
+                let done = vec![false; meta.parts as usize];
+                self.apply_attempt(*meta, &done, sealed);
                 if let Some(item) = self.delivery_mut(delivery) {
                     item.attempts += 1;
                 }
             }
-            Record::Done { delivery, part, ids, shown, at } => {
-                self.apply_done(seq, delivery, part, ids, shown, at);
+            Record::Done { delivery, part, account, ids, shown, at } => {
+                self.apply_done(seq, delivery, part, account, ids, shown, at);
             }
             Record::IdsLearnt { delivery, part, ids } => self.apply_ids(seq, delivery, part, &ids),
             Record::Ended { delivery, end, at } => self.apply_end(seq, delivery, end, at),
             Record::Resolved { event, message } => self.apply_reference(seq, event, message),
             Record::MessageLoaded(stored) => self.messages.insert_stored(*stored),
-            Record::CursorMoved { room, cursor } => {
+            Record::CursorMoved { room, account, cursor } => {
                 if let Some(known) = self.network.room_mut(room) {
-                    known.cursor = Some(cursor);
+                    known.cursors.insert(account, cursor);
                 }
             }
             Record::Audit { who, what, at } => {
@@ -94,31 +132,6 @@ impl Engine {
         }
     }
 
-    pub(crate) fn apply_merge(&mut self, from: RoomId, into: RoomId) {
-        self.network.merge(from, into);
-        self.messages.merge_rooms(from, into);
-        if let Some(lane) = self.lanes.remove(&from) {
-            let target = self.lanes.entry(into).or_default();
-            for (seq, item) in lane.items {
-                if let std::collections::btree_map::Entry::Vacant(e) = target.items.entry(seq) {
-                    e.insert(item);
-                } else {
-                    // Both numbers were to get this event: one copy is sent.
-                    if let Some(event) = self.events.get_mut(&seq) {
-                        event.left = event.left.saturating_sub(1);
-                    }
-                }
-            }
-            target.parked.extend(lane.parked);
-        }
-        for event in self.events.values_mut() {
-            if event.meta.room == from {
-                event.meta.room = into;
-            }
-        }
-        self.policies.clear();
-    }
-
     pub(crate) fn apply_tube(&mut self, tube: Tube, at: Timestamp) {
         let end = |spec: &RoomSpec| self.network.room_of_spec(spec);
         if let (Some(a), Some(b)) = (end(&tube.a), end(&tube.b)) {
@@ -126,7 +139,12 @@ impl Engine {
         }
     }
 
+    /// A delivery that waits, or is parked: what was under way with it still comes to its end.
     pub(crate) fn delivery_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
-        self.lanes.get_mut(&id.room)?.items.get_mut(&id.event)
+        let lane = self.lanes.get_mut(&id.room)?;
+        match lane.items.get_mut(&id.event) {
+            Some(item) => Some(item),
+            None => lane.parked.get_mut(&id.event).map(|parked| &mut parked.delivery),
+        }
     }
 }

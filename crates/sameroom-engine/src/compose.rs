@@ -2,9 +2,6 @@
 
 mod author;
 mod change;
-mod file;
-mod post;
-mod reaction;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +9,7 @@ use std::time::Duration;
 use sameroom_types::action::{Action, OutboundPost, Rendered};
 use sameroom_types::capabilities::Capabilities;
 use sameroom_types::event::{Author, MemberChange, RoomEvent};
-use sameroom_types::ids::{AccountId, DeliveryId, NativeIds, Seq};
+use sameroom_types::ids::{AccountId, DeliveryId, NativeIds, RoomId, Seq, ThreadId};
 use sameroom_types::rows::{DeliveryKind, SkipReason};
 use sameroom_types::text::{Emoji, Text};
 
@@ -20,18 +17,57 @@ use crate::engine::Engine;
 use crate::policy::Policy;
 use crate::record::{End, EventBody};
 
+pub(crate) mod file;
+mod post;
+mod reaction;
+mod replies;
+mod thread;
+
 /// Whether a delivery can be sent, and as what.
 pub(crate) enum Prepared {
     /// As these actions.
-    Ready { actions: Vec<Action>, files: u32, makes: Vec<u32>, placed: Option<Vec<Emoji>>, as_of: Seq },
+    Ready(Box<Made>),
     /// Not yet; at this time at the latest it is worth another look.
     Wait(Option<Duration>),
     /// It ends without being sent.
     End(End),
 }
 
+/// What is sent for a delivery.
+#[derive(Default)]
+pub(crate) struct Made {
+    pub(crate) actions: Vec<Action>,
+    /// How many of the actions, the last ones, are files.
+    pub(crate) files: u32,
+    /// For a change of a copy: the part of the copy that each action makes.
+    pub(crate) makes: Vec<u32>,
+    pub(crate) placed: Option<Vec<Emoji>>,
+    pub(crate) as_of: Seq,
+    /// For an album: the post that each action is an image of.
+    pub(crate) owners: Vec<Seq>,
+    /// Other posts of the album that go with it.
+    pub(crate) taken: Vec<Seq>,
+    pub(crate) opens: Option<ThreadId>,
+}
+
+impl Made {
+    /// Actions that change a copy.
+    pub(crate) fn change(actions: Vec<Action>, makes: Vec<u32>, as_of: Seq) -> Prepared {
+        Prepared::Ready(Box::new(Self { actions, makes, as_of, ..Self::default() }))
+    }
+
+    /// Actions that make no part of a copy.
+    pub(crate) fn lines(actions: Vec<Action>, as_of: Seq) -> Prepared {
+        let makes = vec![u32::MAX; actions.len()];
+        Self::change(actions, makes, as_of)
+    }
+}
+
 /// Everything about the target that composing needs.
 pub(crate) struct Target {
+    account: AccountId,
+    /// The numbering of the ids that the account sees.
+    space: RoomId,
     can: Capabilities,
     policy: Arc<Policy>,
     dialect: Arc<dyn sameroom_markup::Dialect>,
@@ -56,7 +92,8 @@ impl Engine {
             .setup
             .dialects
             .dialect(platform.as_ref().map_or("", |platform| platform.as_str()), can.formatting);
-        let target = Target { can, policy, dialect };
+        let space = self.network.space(id.room, account);
+        let target = Target { account: account.clone(), space, can, policy, dialect };
         match (kind, &*body) {
             (DeliveryKind::Notice, EventBody::Notice(text)) => {
                 ready(self.render(&target, &[], text).into_iter().map(|text| post(text, None, None, true)))
@@ -82,6 +119,10 @@ impl Engine {
                 }
                 _ => skip(SkipReason::NoForm),
             },
+            (DeliveryKind::Thread, EventBody::Inbound(inbound)) => match &inbound.event {
+                RoomEvent::Thread(event) => self.prepare_thread(id, &target, event),
+                _ => skip(SkipReason::NoForm),
+            },
             (_, EventBody::Inbound(inbound)) => self.prepare_change(id, &target, kind, &inbound.event),
             (_, EventBody::Notice(_)) => skip(SkipReason::NoForm),
         }
@@ -89,9 +130,7 @@ impl Engine {
 }
 
 pub(crate) fn ready(actions: impl Iterator<Item = Action>) -> Prepared {
-    let actions: Vec<Action> = actions.collect();
-    let makes = vec![u32::MAX; actions.len()];
-    Prepared::Ready { actions, files: 0, makes, placed: None, as_of: Seq(0) }
+    Made::lines(actions.collect(), Seq(0))
 }
 
 pub(crate) fn post(text: Rendered, author: Option<Author>, reply: Option<NativeIds>, notice: bool) -> Action {

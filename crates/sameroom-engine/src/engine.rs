@@ -7,8 +7,7 @@ use std::time::Duration;
 use sameroom_types::action::SendRequest;
 use sameroom_types::event::Inbound;
 use sameroom_types::ids::{
-    AccountId, Cursor, MessageId, PortalId, RemoteMessageId, RemoteRoomId, RequestId, RoomId, Seq, SpoolId,
-    Ticket,
+    AccountId, Cursor, MessageId, PortalId, RemoteRoomId, RequestId, RoomId, Seq, SpoolId, ThreadId, Ticket,
 };
 use sameroom_types::policy::Configuration;
 use sameroom_types::rows::DeliveryRow;
@@ -18,6 +17,7 @@ use crate::accounts::{Account, View};
 use crate::bounce::Bounces;
 use crate::commands::{Code, PendingPing, PendingRequest};
 use crate::figures::Figures;
+use crate::ingest::standby::Standby;
 use crate::input::{Dialects, Effect, Input};
 use crate::lane::Lane;
 use crate::messages::Messages;
@@ -26,7 +26,9 @@ use crate::notices::Notices;
 use crate::policy::Policy;
 use crate::record;
 use crate::record::{EventBody, EventMeta, Excerpt, Frozen, Portal, Record, RecordError};
+use crate::refer::{Question, Sought, Wanted};
 use crate::snapshot::Piece;
+use crate::threads::ThreadMap;
 
 /// What an engine is made with.
 pub struct Setup {
@@ -52,6 +54,7 @@ pub struct Engine {
     pub(crate) lanes: BTreeMap<RoomId, Lane>,
     pub(crate) portals: BTreeMap<PortalId, Portal>,
     pub(crate) excerpts: BTreeMap<MessageId, (Timestamp, Excerpt)>,
+    pub(crate) threads: ThreadMap,
 
     // Learnt again after each start.
     pub(crate) now: Now,
@@ -65,9 +68,10 @@ pub struct Engine {
     pub(crate) doomed: VecDeque<(Seq, u64)>,
     pub(crate) timers: BTreeSet<(Duration, Timer)>,
     pub(crate) dirty: BTreeSet<RoomId>,
-    pub(crate) loads: HashMap<u64, (RoomId, RemoteMessageId)>,
-    pub(crate) asking: HashMap<u64, Seq>,
-    pub(crate) awaiting: BTreeMap<(RoomId, Seq), RemoteMessageId>,
+    pub(crate) loads: BTreeMap<u64, Question>,
+    pub(crate) awaiting: BTreeMap<(RoomId, Seq, Wanted), Sought>,
+    /// Reports that wait behind one for which the store is being asked, by room.
+    pub(crate) behind: BTreeMap<RoomId, VecDeque<(AccountId, Ticket, Inbound)>>,
     pub(crate) next_id: u64,
     pub(crate) files: BTreeMap<SpoolId, FileState>,
     pub(crate) codes: BTreeMap<String, Code>,
@@ -75,9 +79,9 @@ pub struct Engine {
     pub(crate) pings: BTreeMap<u64, PendingPing>,
     pub(crate) notices: Notices,
     pub(crate) bounces: Bounces,
-    pub(crate) standby: BTreeMap<RoomId, VecDeque<(AccountId, Inbound)>>,
+    pub(crate) standby: BTreeMap<RoomId, Standby>,
     pub(crate) recent: BTreeMap<RoomId, VecDeque<(String, Timestamp)>>,
-    pub(crate) cursors: BTreeMap<RoomId, Cursor>,
+    pub(crate) cursors: BTreeMap<(RoomId, AccountId), Cursor>,
     pub(crate) figures: Figures,
     pub(crate) ping_results: BTreeMap<u64, crate::commands::PingResults>,
     pub(crate) wrong_codes: BTreeMap<RoomId, (Duration, u32)>,
@@ -106,19 +110,21 @@ pub(crate) struct OpenEvent {
     pub(crate) body: Option<Arc<EventBody>>,
     pub(crate) left: u32,
     pub(crate) reference: Reference,
+    pub(crate) thread: Reference<ThreadId>,
+    /// When it was accepted, or the program's start if that was later.
     pub(crate) since: Duration,
-    /// How old it was when this run began; later the clock on the wall no longer counts.
-    pub(crate) age_before: Duration,
+    /// How old it was then.
+    pub(crate) before: Duration,
     pub(crate) spools: Vec<SpoolId>,
 }
 
 /// What an event refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reference {
+pub(crate) enum Reference<T = MessageId> {
     /// Nothing.
     None,
-    /// This message.
-    Known(MessageId),
+    /// This.
+    Known(T),
     /// The store is being asked.
     Loading,
     /// Perhaps a send that is under way; given up at this time.
@@ -130,7 +136,7 @@ pub(crate) enum Reference {
 /// Where a file is on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FileState {
-    Fetching { until: Duration },
+    Fetching { until: Duration, size_bytes: u64 },
     Ready { size_bytes: u64 },
     Failed { why: String },
 }
@@ -142,6 +148,10 @@ pub(crate) enum Timer {
     Lane(RoomId),
     /// An outage may have to be told.
     Outage(RoomId),
+    /// Returns may have to be told to a room.
+    Return(RoomId),
+    /// What only stand-bys heard may have to be taken in.
+    Standby(RoomId),
     /// A round trip is overdue.
     Ping(u64),
     /// Old codes, excerpts, removed tubes and standby rings are swept.
@@ -157,9 +167,9 @@ pub(crate) enum Sealed {
 }
 
 impl OpenEvent {
-    /// How long ago it was accepted. Within one run a clock that jumps changes nothing.
+    /// How long ago it was accepted, whatever the wall clock did meanwhile.
     pub(crate) fn age(&self, mono: Duration) -> Duration {
-        self.age_before + mono.saturating_sub(self.since)
+        self.before + mono.saturating_sub(self.since)
     }
 }
 
@@ -187,6 +197,7 @@ impl Engine {
             lanes: BTreeMap::new(),
             portals: BTreeMap::new(),
             excerpts: BTreeMap::new(),
+            threads: ThreadMap::default(),
             now: Now::default(),
             out: Vec::new(),
             accounts: BTreeMap::new(),
@@ -198,9 +209,9 @@ impl Engine {
             doomed: VecDeque::new(),
             timers: BTreeSet::new(),
             dirty: BTreeSet::new(),
-            loads: HashMap::new(),
-            asking: HashMap::new(),
+            loads: BTreeMap::new(),
             awaiting: BTreeMap::new(),
+            behind: BTreeMap::new(),
             next_id: 1,
             files: BTreeMap::new(),
             codes: BTreeMap::new(),
@@ -277,7 +288,7 @@ impl Engine {
         self.refind_references();
         for event in self.events.values_mut() {
             event.since = now.mono;
-            event.age_before = now.wall.since(event.meta.at);
+            event.before = now.wall.since(event.meta.at);
         }
         self.started = now;
         for lane in self.lanes.values_mut() {
@@ -348,7 +359,10 @@ impl Engine {
             .rooms_of_account(account)
             .into_iter()
             .filter_map(|(id, _)| self.network.room(id))
-            .filter_map(|room| Some((room.key.as_ref()?.room.clone(), room.cursor.clone(), room.last_heard)))
+            .filter_map(|room| {
+                let cursor = room.cursors.get(account).cloned();
+                Some((room.key.as_ref()?.room.clone(), cursor, room.last_heard))
+            })
             .collect()
     }
 
@@ -374,6 +388,8 @@ impl Engine {
                     self.dirty.insert(room);
                 }
                 Timer::Outage(room) => self.tell_outage(room),
+                Timer::Return(room) => self.tell_returns(room),
+                Timer::Standby(room) => self.promote_standby(room),
                 Timer::Ping(id) => self.on_pong(id, Err("no answer within 5 s".into())),
                 Timer::Sweep => {
                     self.sweep();

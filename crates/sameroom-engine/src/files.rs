@@ -4,8 +4,10 @@ use sameroom_types::event::RoomEvent;
 use sameroom_types::ids::{AccountId, Seq, SpoolId};
 use sameroom_types::policy::FilePolicy;
 
-use crate::engine::Engine;
+use crate::compose::file::human_size;
+use crate::engine::{Engine, FileState};
 use crate::input::Effect;
+use crate::pump::FILE_PATIENCE;
 use crate::record::EventBody;
 
 impl Engine {
@@ -33,6 +35,17 @@ impl Engine {
         }
     }
 
+    /// How much the files under way take, in bytes, as far as known.
+    fn spooled(&self) -> u64 {
+        self.files
+            .values()
+            .map(|state| match state {
+                FileState::Fetching { size_bytes, .. } | FileState::Ready { size_bytes } => *size_bytes,
+                FileState::Failed { .. } => 0,
+            })
+            .sum()
+    }
+
     pub(crate) fn refetch_files(&mut self) {
         let open: Vec<Seq> = self.events.keys().copied().collect();
         for seq in open {
@@ -46,9 +59,41 @@ impl Engine {
         spool: SpoolId,
         file: sameroom_types::event::FileRef,
     ) {
-        let until = self.now.mono + crate::pump::FILE_PATIENCE;
-        self.files.insert(spool.clone(), crate::engine::FileState::Fetching { until });
+        let limits = self.config.files;
+        let size = file.size_bytes.unwrap_or(0);
+        let refused = if size > limits.max_bytes {
+            Some(format!("it is larger than the {} that are copied here", human_size(limits.max_bytes)))
+        } else if self.spooled().saturating_add(size) > limits.spool_bytes {
+            Some("there is no room for it at the moment".to_owned())
+        } else {
+            None
+        };
+        if let Some(why) = refused {
+            self.files.insert(spool, FileState::Failed { why });
+            return;
+        }
+        let until = self.now.mono + FILE_PATIENCE;
+        self.files.insert(spool.clone(), FileState::Fetching { until, size_bytes: size });
         self.out.push(Effect::Fetch { account, spool, file });
+    }
+
+    pub(crate) fn on_fetched(&mut self, spool: &SpoolId, result: Result<u64, String>) {
+        let Some(state) = self.files.get_mut(spool) else {
+            self.out.push(Effect::Unspool(spool.clone()));
+            return;
+        };
+        *state = match result {
+            Ok(size_bytes) if size_bytes > self.config.files.max_bytes => FileState::Failed {
+                why: format!(
+                    "it is larger than the {} that are copied here",
+                    human_size(self.config.files.max_bytes)
+                ),
+            },
+            Ok(size_bytes) => FileState::Ready { size_bytes },
+            Err(why) => FileState::Failed { why },
+        };
+        self.dirty
+            .extend(self.lanes.iter().filter(|(_, lane)| !lane.items.is_empty()).map(|(room, _)| *room));
     }
 }
 

@@ -3,32 +3,82 @@
 mod changes;
 mod members;
 mod posts;
-mod standby;
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use sameroom_types::event::{Content, Inbound, Reaction, ReactionSet, Role, RoomEvent};
 use sameroom_types::ids::{
-    AccountId, DeliveryId, RealmId, RemoteUserId, RoomId, RoomKey, RoomSpec, Seq, Ticket,
+    AccountId, DeliveryId, RealmId, RemoteRoomId, RemoteUserId, RoomId, RoomKey, RoomSpec, Seq, Ticket,
 };
 use sameroom_types::policy::Relay;
 use sameroom_types::rows::DeliveryKind;
 
 use crate::engine::{Engine, Reference, Sealed};
 use crate::record::{EventBody, EventMeta, ReactionChange, Record};
+use crate::refer::{Asker, Question};
 
-/// How many events of a stand-by account are kept until its listener reports the same.
-pub(crate) const STANDBY: usize = 256;
+pub(crate) mod standby;
+mod threads;
 
 /// The longest excerpt kept of a message, in graphemes.
 pub(crate) const EXCERPT: usize = 300;
 
 impl Engine {
     pub(crate) fn on_event(&mut self, account: &AccountId, ticket: Ticket, inbound: Inbound) {
-        let before = self.next_seq;
-        if let Some((room, realm)) = self.room_of_event(account, &inbound) {
-            self.take_event(account, room, &realm, inbound);
+        let Some((room, realm)) = self.room_of_event(account, &inbound) else {
+            self.settle(account, ticket, Seq(0));
+            return;
+        };
+        if let Some(queue) = self.behind.get_mut(&room) {
+            queue.push_back((account.clone(), ticket, inbound));
+            self.reserve(account, ticket);
+            return;
         }
+        // A platform may send a whole message again that is so old that only the store knows it.
+        if let RoomEvent::Observed(post) = &inbound.event
+            && post.ids.iter().all(|id| self.find(account, room, id).is_none())
+            && self.listener(room).as_ref() == Some(account)
+        {
+            let space = self.network.space(room, account);
+            let native = post.ids.primary.clone();
+            self.behind.insert(room, VecDeque::new());
+            self.reserve(account, ticket);
+            let asker = Asker::Report(account.clone(), ticket, Box::new(inbound));
+            self.ask_store(Question { room, space, native, asker });
+            return;
+        }
+        self.take_and_settle(account, ticket, room, &realm, inbound);
+    }
+
+    /// The store has been asked about a report: it is taken now, and what waited behind it.
+    pub(crate) fn on_report_looked_up(
+        &mut self,
+        account: &AccountId,
+        room: RoomId,
+        ticket: Ticket,
+        inbound: Inbound,
+    ) {
+        let queue = self.behind.remove(&room).unwrap_or_default();
+        match self.room_of_event(account, &inbound) {
+            Some((room, realm)) => self.take_and_settle(account, ticket, room, &realm, inbound),
+            None => self.settle(account, ticket, Seq(0)),
+        }
+        for (account, ticket, inbound) in queue {
+            self.on_event(&account, ticket, inbound);
+        }
+    }
+
+    fn take_and_settle(
+        &mut self,
+        account: &AccountId,
+        ticket: Ticket,
+        room: RoomId,
+        realm: &RealmId,
+        inbound: Inbound,
+    ) {
+        let before = self.next_seq;
+        self.take_event(account, room, realm, inbound);
         // The last record that this event made, or the last one before it: acknowledging waits for that.
         let last = Seq(self.next_seq.0 - 1);
         let seq = if self.next_seq > before { last } else { Seq(0) };
@@ -53,12 +103,15 @@ impl Engine {
         realm: &RealmId,
         inbound: Inbound,
     ) {
-        if let Some(cursor) = &inbound.cursor {
-            self.cursors.insert(room, cursor.clone());
-        }
         if self.is_on_standby(account, room, &inbound) {
+            self.move_cursors(room);
             return;
         }
+        if let Some(cursor) = &inbound.cursor {
+            self.cursors.insert((room, account.clone()), cursor.clone());
+        }
+        let several = self.network.room(room).is_some_and(|known| known.specs.len() > 1);
+        let heard = several.then(|| inbound.clone());
         if !inbound.history
             && let Some(author) = author_of(&inbound.event)
         {
@@ -117,18 +170,7 @@ impl Engine {
                     self.note(Record::RoomIdentified { room, key, name: name.clone(), kind });
                 }
             }
-            RoomEvent::Migrated { to } => {
-                let key = RoomKey { realm: realm.clone(), room: to.clone() };
-                if let Some(known) = self.network.room(room) {
-                    let (name, kind) = (known.name.clone(), known.kind);
-                    let spec = RoomSpec { account: account.clone(), room: to.as_str().into() };
-                    self.note(Record::RoomNumbered { room, spec });
-                    self.note(Record::RoomIdentified { room, key, name, kind });
-                    if let Some(view) = self.views.get_mut(&(room, account.clone())) {
-                        view.remote = to.clone();
-                    }
-                }
-            }
+            RoomEvent::Migrated { to } => self.migrate_room(account, room, realm, to.clone()),
             RoomEvent::Archived => self.fail_tubes(room, "the room was archived; unarchive it to go on"),
             RoomEvent::Kicked { by, reason } => {
                 let (by, reason) = (by.clone(), reason.clone());
@@ -137,20 +179,62 @@ impl Engine {
             RoomEvent::RightsChanged(capabilities) => {
                 if let Some(view) = self.views.get_mut(&(room, account.clone())) {
                     view.capabilities = (**capabilities).clone();
-                    self.dirty.insert(room);
                 }
+                self.outdate(room);
             }
             RoomEvent::Gap { from, to } => self.tell_gap(room, *from, *to),
-            RoomEvent::Thread(_) | RoomEvent::Typing { .. } => {}
+            RoomEvent::Thread(event) => {
+                let event = event.clone();
+                self.take_thread(account, room, inbound, &event);
+            }
+            RoomEvent::Typing { .. } => {}
         }
-        self.move_cursor(room);
+        if let Some(heard) = heard {
+            self.match_standby(account, room, &heard);
+        }
+        self.move_cursors(room);
+    }
+
+    /// The room goes on under another id, in a numbering of its own.
+    fn migrate_room(&mut self, account: &AccountId, room: RoomId, realm: &RealmId, to: RemoteRoomId) {
+        let key = RoomKey { realm: realm.clone(), room: to.clone() };
+        if self.network.room_of_key(&key).is_some() {
+            return;
+        }
+        let spec = RoomSpec { account: account.clone(), room: to.as_str().into() };
+        self.note(Record::RoomMigrated { room, key, spec });
+        for ((_, _), view) in self.views.iter_mut().filter(|((of, _), _)| *of == room) {
+            view.remote = to.clone();
+        }
+        self.cursors.remove(&(room, account.clone()));
+        self.dirty.insert(room);
+    }
+
+    /// What the room can do has changed: what was made ready for it and never left is made ready anew.
+    fn outdate(&mut self, room: RoomId) {
+        for item in self.lanes.get_mut(&room).into_iter().flat_map(|lane| lane.items.values_mut()) {
+            if let Some(attempt) = item.attempt.as_mut().filter(|attempt| attempt.is_untried()) {
+                attempt.outdated = true;
+            }
+        }
+        self.dirty.insert(room);
     }
 
     /// Writes down how far a room has been read where no accepted event did.
-    pub(crate) fn move_cursor(&mut self, room: RoomId) {
-        let Some(cursor) = self.cursors.remove(&room) else { return };
-        if self.network.room(room).is_some_and(|known| known.cursor.as_ref() != Some(&cursor)) {
-            self.note(Record::CursorMoved { room, cursor });
+    pub(crate) fn move_cursors(&mut self, room: RoomId) {
+        let first = (room, AccountId::from(""));
+        let here: Vec<AccountId> = self
+            .cursors
+            .range(first..)
+            .take_while(|((of, _), _)| *of == room)
+            .map(|((_, account), _)| account.clone())
+            .collect();
+        for account in here {
+            let Some(cursor) = self.cursors.remove(&(room, account.clone())) else { continue };
+            let known = self.network.room(room).and_then(|known| known.cursors.get(&account));
+            if self.network.room(room).is_some() && known != Some(&cursor) {
+                self.note(Record::CursorMoved { room, account, cursor });
+            }
         }
     }
 
@@ -174,25 +258,35 @@ impl Engine {
             at: self.now.wall,
             version: self.network.version,
             targets,
-            cursor: self.take_cursor(room),
+            cursor: self.cursors.remove(&(room, account.clone())),
             kind,
             ids: None,
             author: author.clone(),
             message: None,
             role: Role::Unknown,
             reactions: None,
-            token: self.token(&(self.place(room), kind, self.next_seq)),
+            said: None,
+            thread: None,
+            album: None,
+            token: self.token(&(self.place(room), kind, self.next_seq, self.now.random)),
             digest: [0; 16],
         }
+    }
+
+    /// A room, and the account where ids are each account's own, by what stays the same when numbers are
+    /// given anew.
+    pub(crate) fn place_of(
+        &self,
+        room: RoomId,
+        account: &AccountId,
+    ) -> (Option<&RoomKey>, Option<AccountId>) {
+        let own = (self.network.space(room, account) != room).then(|| account.clone());
+        (self.place(room), own)
     }
 
     /// A room by what stays the same when numbers are given anew.
     pub(crate) fn place(&self, room: RoomId) -> Option<&RoomKey> {
         self.network.room(room).and_then(|known| known.key.as_ref())
-    }
-
-    pub(crate) fn take_cursor(&mut self, room: RoomId) -> Option<sameroom_types::ids::Cursor> {
-        self.cursors.remove(&room)
     }
 
     /// Appends an event and puts its deliveries into their lanes.

@@ -4,12 +4,13 @@
 //! back by a load.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
 
 use sameroom_types::event::Role;
 use sameroom_types::ids::{AccountId, MessageId, NativeIds, RemoteMessageId, RemoteUserId, RoomId, Seq};
 use sameroom_types::rows::{CopyRow, MessageRow, ReactionRow, StoredMessage};
 use sameroom_types::text::Emoji;
-use sameroom_types::time::Timestamp;
+use sameroom_types::time::{Now, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::record::ReactionChange;
@@ -26,16 +27,27 @@ pub(crate) struct Message {
     pub(crate) reactions: BTreeSet<(Emoji, RoomId, RemoteUserId)>,
     /// What our account put on it for others, by room.
     pub(crate) placed: BTreeMap<RoomId, BTreeSet<Emoji>>,
+    /// Digests of what it said before.
+    pub(crate) former: Vec<[u8; 16]>,
+    /// Its ids as other accounts see them, by numbering.
+    pub(crate) also: BTreeMap<RoomId, NativeIds>,
+    /// When each person's reactions were last changed, by the platform: one emoji, or all.
+    pub(crate) versions: BTreeMap<(RoomId, RemoteUserId, Option<Emoji>), Timestamp>,
     /// Open edits and deletions of it, in order.
     pub(crate) changes: Vec<(Seq, bool)>,
     /// Open events that refer to it, itself included.
     pub(crate) open: u32,
+    /// When it was accepted, where that was since the program's start.
+    #[serde(skip)]
+    pub(crate) born: Option<Duration>,
 }
 
 /// The message's image in one room.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Copy {
     pub(crate) account: AccountId,
+    /// The numbering of its ids.
+    pub(crate) space: RoomId,
     pub(crate) parts: Vec<CopyPart>,
     pub(crate) deleted: bool,
     /// The last change that it holds.
@@ -65,22 +77,75 @@ impl Message {
             copies: BTreeMap::new(),
             reactions: BTreeSet::new(),
             placed: BTreeMap::new(),
+            former: Vec::new(),
+            also: BTreeMap::new(),
+            versions: BTreeMap::new(),
             changes: Vec::new(),
             open: 0,
+            born: None,
         }
     }
 
-    /// The parts by which a room knows it: the original's own, or those of its copy there.
-    pub(crate) fn parts_in(&self, room: RoomId) -> Vec<(u32, NativeIds, bool)> {
+    /// How old it is; a wall clock that jumps counts only for what was said before the program's start.
+    pub(crate) fn age(&self, now: Now) -> Duration {
+        self.born.map_or_else(|| now.wall.since(self.row.at), |born| now.mono.saturating_sub(born))
+    }
+
+    /// The ids of the original in a numbering, as far as they are known and still name anything.
+    pub(crate) fn ids_in(&self, space: RoomId) -> Option<&NativeIds> {
+        let ids = if self.row.space == space { Some(&self.row.ids) } else { self.also.get(&space) };
+        ids.filter(|ids| !ids.primary.as_str().is_empty())
+    }
+
+    /// The parts by which a room knows it, in the numbering of the account that acts: the original's own, or
+    /// those of its copy there.
+    pub(crate) fn parts_in(&self, room: RoomId, space: RoomId) -> Vec<(u32, NativeIds, bool)> {
         if room == self.row.room {
-            return if self.row.deleted { Vec::new() } else { vec![(0, self.row.ids.clone(), false)] };
+            let ids = self.ids_in(space).filter(|_| !self.row.deleted);
+            return ids.map(|ids| (0, ids.clone(), false)).into_iter().collect();
         }
-        let Some(copy) = self.copies.get(&room).filter(|copy| !copy.deleted) else { return Vec::new() };
+        let Some(copy) = self.copies.get(&room).filter(|copy| !copy.deleted && copy.space == space) else {
+            return Vec::new();
+        };
         (0..)
             .zip(&copy.parts)
             .filter(|(_, part)| !part.deleted)
             .filter_map(|(index, part)| Some((index, part.ids.clone()?, part.is_file)))
             .collect()
+    }
+
+    /// Whether a change of somebody's reactions is older than one that is known.
+    pub(crate) fn is_stale(
+        &self,
+        room: RoomId,
+        person: &RemoteUserId,
+        change: &ReactionChange,
+        said: Timestamp,
+    ) -> bool {
+        let at = |emoji: Option<Emoji>| self.versions.get(&(room, person.clone(), emoji));
+        let of_all = at(None).is_some_and(|last| said < *last);
+        match change {
+            ReactionChange::Set(_) => of_all,
+            ReactionChange::Add(emoji) | ReactionChange::Remove(emoji) => {
+                of_all || at(Some(emoji.clone())).is_some_and(|last| said < *last)
+            }
+        }
+    }
+
+    /// Remembers when somebody's reactions were last changed.
+    pub(crate) fn note_version(
+        &mut self,
+        room: RoomId,
+        person: &RemoteUserId,
+        change: &ReactionChange,
+        said: Timestamp,
+    ) {
+        let emoji = match change {
+            ReactionChange::Set(_) => None,
+            ReactionChange::Add(emoji) | ReactionChange::Remove(emoji) => Some(emoji.clone()),
+        };
+        let last = self.versions.entry((room, person.clone(), emoji)).or_insert(said);
+        *last = said.max(*last);
     }
 
     pub(crate) fn react(&mut self, room: RoomId, person: &RemoteUserId, change: &ReactionChange) {
@@ -125,6 +190,7 @@ impl Message {
     fn put_copy(&mut self, row: CopyRow) {
         let copy = self.copies.entry(row.room).or_insert_with(|| Copy {
             account: row.account.clone(),
+            space: row.space,
             parts: Vec::new(),
             deleted: false,
             as_of: Seq(0),
@@ -154,15 +220,42 @@ impl Messages {
         self.by_native.get(&(room, id.clone())).copied()
     }
 
+    /// A message of a room that has no ids in a numbering and is otherwise the same; the oldest of them.
+    pub(crate) fn find_alike(
+        &self,
+        room: RoomId,
+        space: RoomId,
+        author: &RemoteUserId,
+        digest: [u8; 16],
+    ) -> Option<MessageId> {
+        self.by_id
+            .values()
+            .filter(|message| {
+                let row = &message.row;
+                row.room == room
+                    && row.author == *author
+                    && row.digest == digest
+                    && row.space != space
+                    && !message.also.contains_key(&space)
+            })
+            .map(|message| message.row.message)
+            .min()
+    }
+
     pub(crate) fn insert(&mut self, message: Message) {
         let id = message.row.message;
         for native in message.row.ids.iter() {
-            self.by_native.insert((message.row.room, native.clone()), id);
+            self.by_native.insert((message.row.space, native.clone()), id);
         }
-        for (room, copy) in &message.copies {
+        for (space, ids) in &message.also {
+            for native in ids.iter() {
+                self.by_native.insert((*space, native.clone()), id);
+            }
+        }
+        for copy in message.copies.values() {
             for ids in copy.parts.iter().filter_map(|part| part.ids.as_ref()) {
                 for native in ids.iter() {
-                    self.by_native.insert((*room, native.clone()), id);
+                    self.by_native.insert((copy.space, native.clone()), id);
                 }
             }
         }
@@ -178,13 +271,21 @@ impl Messages {
     /// Ties the ids of one part of a copy to the message.
     pub(crate) fn learn(&mut self, id: MessageId, room: RoomId, part: u32, ids: &NativeIds) {
         let Some(message) = self.by_id.get_mut(&id) else { return };
-        let Some(slot) = message.copies.get_mut(&room).and_then(|copy| copy.parts.get_mut(part as usize))
-        else {
-            return;
-        };
+        let Some(copy) = message.copies.get_mut(&room) else { return };
+        let space = copy.space;
+        let Some(slot) = copy.parts.get_mut(part as usize) else { return };
         slot.ids = Some(ids.clone());
         for native in ids.iter() {
-            self.by_native.insert((room, native.clone()), id);
+            self.by_native.insert((space, native.clone()), id);
+        }
+    }
+
+    /// Ties the ids that another account sees to a message.
+    pub(crate) fn learn_also(&mut self, id: MessageId, space: RoomId, ids: &NativeIds) {
+        let Some(message) = self.by_id.get_mut(&id) else { return };
+        message.also.insert(space, ids.clone());
+        for native in ids.iter() {
+            self.by_native.insert((space, native.clone()), id);
         }
     }
 
@@ -237,10 +338,13 @@ impl Messages {
                 }
             }
         };
-        drop_native(message.row.room, &message.row.ids);
-        for (room, copy) in &message.copies {
+        drop_native(message.row.space, &message.row.ids);
+        for (space, ids) in &message.also {
+            drop_native(*space, ids);
+        }
+        for copy in message.copies.values() {
             for ids in copy.parts.iter().filter_map(|part| part.ids.as_ref()) {
-                drop_native(*room, ids);
+                drop_native(copy.space, ids);
             }
         }
     }
@@ -257,11 +361,41 @@ impl Messages {
             if message.row.room == from {
                 message.row.room = into;
             }
-            if let Some(copy) = message.copies.remove(&from) {
+            if message.row.space == from {
+                message.row.space = into;
+            }
+            if let Some(ids) = message.also.remove(&from) {
+                message.also.entry(into).or_insert(ids);
+            }
+            if let Some(mut copy) = message.copies.remove(&from) {
+                if copy.space == from {
+                    copy.space = into;
+                }
                 message.copies.entry(into).or_insert(copy);
+            }
+            let here: Vec<_> =
+                message.reactions.iter().filter(|(_, room, _)| *room == from).cloned().collect();
+            for (emoji, room, person) in here {
+                message.reactions.remove(&(emoji.clone(), room, person.clone()));
+                message.reactions.insert((emoji, into, person));
             }
             if let Some(placed) = message.placed.remove(&from) {
                 message.placed.entry(into).or_default().extend(placed);
+            }
+        }
+    }
+
+    /// The ids of a room begin anew: none of before names a message any more.
+    pub(crate) fn renumber(&mut self, room: RoomId) {
+        self.by_native.retain(|(space, _), _| *space != room);
+        for message in self.by_id.values_mut() {
+            if message.row.space == room {
+                message.row.ids = NativeIds::one("");
+            }
+            for copy in message.copies.values_mut().filter(|copy| copy.space == room) {
+                for part in &mut copy.parts {
+                    part.ids = None;
+                }
             }
         }
     }
@@ -315,6 +449,7 @@ impl Messages {
 pub(crate) fn message_row(
     message: MessageId,
     room: RoomId,
+    space: RoomId,
     account: &AccountId,
     ids: NativeIds,
     author: RemoteUserId,
@@ -322,5 +457,16 @@ pub(crate) fn message_row(
     digest: [u8; 16],
     at: Timestamp,
 ) -> MessageRow {
-    MessageRow { message, room, account: account.clone(), ids, author, role, digest, at, deleted: false }
+    MessageRow {
+        message,
+        room,
+        space,
+        account: account.clone(),
+        ids,
+        author,
+        role,
+        digest,
+        at,
+        deleted: false,
+    }
 }

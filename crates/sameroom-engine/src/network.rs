@@ -27,7 +27,10 @@ pub(crate) struct Room {
     pub(crate) invited: bool,
     /// Who invited it: the room's owner where the platform tells no roles.
     pub(crate) inviter: Option<sameroom_types::ids::RemoteUserId>,
-    pub(crate) cursor: Option<Cursor>,
+    /// How far each account has read it.
+    pub(crate) cursors: BTreeMap<AccountId, Cursor>,
+    /// Accounts that see ids of their own, with the number of their numbering.
+    pub(crate) spaces: BTreeMap<AccountId, RoomId>,
     pub(crate) last_heard: Option<Timestamp>,
 }
 
@@ -70,6 +73,8 @@ pub(crate) struct Network {
     pub(crate) version: u64,
     next_room: u64,
     next_tube: u64,
+    /// Numbers that ended in a merger, for what is still under way under them.
+    merged: BTreeMap<RoomId, RoomId>,
     reach: HashMap<RoomId, (u64, Arc<[RoomId]>)>,
     /// Counts up for a component when one of its tubes changes; the reach of other components stays valid.
     touched: HashMap<RoomId, u64>,
@@ -83,6 +88,7 @@ pub(crate) struct StoredNetwork {
     version: u64,
     next_room: u64,
     next_tube: u64,
+    merged: BTreeMap<RoomId, RoomId>,
 }
 
 impl Network {
@@ -104,6 +110,19 @@ impl Network {
 
     pub(crate) fn room(&self, room: RoomId) -> Option<&Room> {
         self.rooms.get(&room)
+    }
+
+    /// The numbering of the ids that an account sees in a room.
+    pub(crate) fn space(&self, room: RoomId, account: &AccountId) -> RoomId {
+        self.rooms.get(&room).and_then(|known| known.spaces.get(account)).copied().unwrap_or(room)
+    }
+
+    /// The number that a room has now.
+    pub(crate) fn current(&self, mut room: RoomId) -> RoomId {
+        while let Some(into) = self.merged.get(&room) {
+            room = *into;
+        }
+        room
     }
 
     pub(crate) fn room_mut(&mut self, room: RoomId) -> Option<&mut Room> {
@@ -158,9 +177,29 @@ impl Network {
         }
     }
 
+    pub(crate) fn number_space(&mut self, room: RoomId, account: AccountId, space: RoomId) {
+        self.next_room = self.next_room.max(space.0);
+        if let Some(known) = self.rooms.get_mut(&room) {
+            known.spaces.insert(account, space);
+        }
+    }
+
+    /// A room goes on under another key and another way in.
+    pub(crate) fn migrate(&mut self, room: RoomId, key: RoomKey, spec: RoomSpec) {
+        let Some(known) = self.rooms.get_mut(&room) else { return };
+        known.cursors.remove(&spec.account);
+        // The old way in would be joined again; the file may still declare it, so it stays known.
+        known.specs.retain(|old| *old != spec);
+        known.specs.insert(0, spec.clone());
+        let (name, kind) = (known.name.clone(), known.kind);
+        self.by_spec.insert(spec, room);
+        self.identify(room, key, name, kind);
+    }
+
     /// Makes one room of two; tubes between them end.
     pub(crate) fn merge(&mut self, from: RoomId, into: RoomId) {
         let Some(old) = self.rooms.remove(&from) else { return };
+        self.merged.insert(from, into);
         for spec in &old.specs {
             self.by_spec.insert(spec.clone(), into);
         }
@@ -171,6 +210,13 @@ impl Network {
                 }
             }
             room.invited |= old.invited;
+            for (account, cursor) in old.cursors {
+                room.cursors.entry(account).or_insert(cursor);
+            }
+            for (account, space) in old.spaces {
+                room.spaces.entry(account).or_insert(space);
+            }
+            room.last_heard = room.last_heard.max(old.last_heard);
         }
         if let Some(key) = old.key {
             self.by_key.insert(key, into);
@@ -189,6 +235,7 @@ impl Network {
             }
             self.ends.entry(into).or_default().insert(id);
         }
+        self.reach.remove(&from);
         self.changed(into);
     }
 
@@ -312,6 +359,7 @@ impl Network {
             version: self.version,
             next_room: self.next_room,
             next_tube: self.next_tube,
+            merged: self.merged.clone(),
         }
     }
 
@@ -320,6 +368,7 @@ impl Network {
             version: stored.version,
             next_room: stored.next_room,
             next_tube: stored.next_tube,
+            merged: stored.merged.clone(),
             ..Self::default()
         };
         for (id, room) in &stored.rooms {

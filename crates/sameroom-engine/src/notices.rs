@@ -5,17 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use sameroom_types::event::Role;
+use sameroom_types::event::{ContentKind, Role};
 use sameroom_types::ids::{AccountId, DeliveryId, RoomId, Seq, TubeId};
 use sameroom_types::rows::DeliveryKind;
 use sameroom_types::text::Text;
 use sameroom_types::time::Timestamp;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Timer};
 use crate::record::{EventBody, EventMeta};
 
 /// At most one notice about troubles per room in this time.
 const QUIET: Duration = Duration::from_secs(600);
+
+/// Rooms that come back within this time are told of in one notice.
+const TOGETHER: Duration = Duration::from_secs(2);
 
 /// An account that loses its connection this often within [`QUIET`] is called unstable, once.
 const UNSTABLE: usize = 4;
@@ -26,6 +29,10 @@ pub(crate) struct Notices {
     last: BTreeMap<RoomId, Duration>,
     announced: BTreeSet<TubeId>,
     unstable: BTreeMap<AccountId, Duration>,
+    /// Rooms that came back, with when and how many messages had waited, by the room to be told.
+    returns: BTreeMap<RoomId, BTreeMap<RoomId, (Timestamp, usize)>>,
+    /// When a room was told last that something is not relayed because of what it is.
+    unreadable: BTreeMap<(RoomId, bool), Duration>,
 }
 
 impl Engine {
@@ -53,7 +60,10 @@ impl Engine {
             message: None,
             role: Role::Unknown,
             reactions: None,
-            token: self.token(&("notice", self.next_seq)),
+            said: None,
+            thread: None,
+            album: None,
+            token: self.token(&("notice", self.next_seq, self.now.random)),
             digest: [0; 16],
         };
         self.accept(meta, EventBody::Notice(text));
@@ -134,12 +144,53 @@ impl Engine {
                 ),
             );
         }
-        let name = self.name_for_others(room);
+        let at = self.now.wall;
         for other in self.network.component(room) {
-            if other != room && self.usable_account(other).is_some() {
-                self.inform(other, &format!("{name} is back; {waiting} messages are delivered late."));
+            if other == room || self.usable_account(other).is_none() {
+                continue;
             }
+            // Rooms that return together are told of together, and not sooner than a room may be told again.
+            let told = self.notices.last.get(&other);
+            let quiet = told.map_or(Duration::ZERO, |last| (*last + QUIET).saturating_sub(self.now.mono));
+            let returns = self.notices.returns.entry(other).or_default();
+            if returns.is_empty() {
+                self.wake(quiet.max(TOGETHER), Timer::Return(other));
+            }
+            self.notices.returns.entry(other).or_default().insert(room, (at, waiting));
         }
+    }
+
+    /// Tells a room which others came back since it was told that they are gone.
+    pub(crate) fn tell_returns(&mut self, room: RoomId) {
+        let mut returns = self.notices.returns.remove(&room).unwrap_or_default();
+        returns.retain(|other, _| self.usable_account(*other).is_some());
+        let Some(first) = returns.values().map(|(at, _)| *at).min() else { return };
+        let names: Vec<String> = returns.keys().map(|other| self.name_for_others(*other)).collect();
+        let late: usize = returns.values().map(|(_, waiting)| waiting).sum();
+        let verb = if names.len() == 1 { "is" } else { "are" };
+        let text = format!(
+            "{} {verb} back since {} UTC; {late} messages were delivered late.",
+            listed(&names),
+            first.hour_minute()
+        );
+        self.warn(room, &text);
+    }
+
+    /// Something that can't be read, or is not to be kept, was said and is not relayed.
+    pub(crate) fn tell_unreadable(&mut self, room: RoomId, kind: &ContentKind) {
+        let what = if *kind == ContentKind::Encrypted {
+            "Encrypted messages can't be read here and are not relayed."
+        } else {
+            "Messages that are to vanish are not relayed."
+        };
+        let mono = self.now.mono;
+        let key = (room, *kind == ContentKind::Encrypted);
+        let told = self.notices.unreadable.get(&key);
+        if told.is_some_and(|last| mono.saturating_sub(*last) < QUIET * 6) {
+            return;
+        }
+        self.notices.unreadable.insert(key, mono);
+        self.inform(room, what);
     }
 
     fn tell_overdue(&mut self, room: RoomId) {
@@ -151,7 +202,7 @@ impl Engine {
         let parked: Vec<Seq> = lane
             .parked
             .iter()
-            .filter(|(_, why)| **why == sameroom_types::rows::ParkReason::TooLate)
+            .filter(|(_, parked)| parked.why == sameroom_types::rows::ParkReason::TooLate)
             .map(|(seq, _)| *seq)
             .collect();
         let time = |seq: Option<&Seq>| {
@@ -295,9 +346,6 @@ impl Engine {
         self.bounces.sweep(mono);
         for room in self.lanes.keys().copied().collect::<Vec<_>>() {
             self.note_behind(room);
-        }
-        for ring in self.standby.values_mut() {
-            ring.truncate(256);
         }
     }
 }

@@ -222,8 +222,10 @@ impl Engine {
         let mut views = Vec::new();
         for (room, lane) in &self.lanes {
             let usable = self.usable_account(*room).is_some();
-            let parked =
-                lane.parked.iter().map(|(seq, why)| (seq, DeliveryState::Parked { why: why.clone() }));
+            let parked = lane
+                .parked
+                .iter()
+                .map(|(seq, parked)| (seq, DeliveryState::Parked { why: parked.why.clone() }));
             let waiting = lane.items.keys().map(|seq| {
                 let state = if usable {
                     DeliveryState::Waiting

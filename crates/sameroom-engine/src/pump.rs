@@ -3,22 +3,26 @@
 mod late;
 mod outcome;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sameroom_types::action::SendRequest;
 use sameroom_types::capabilities::Once;
-use sameroom_types::ids::{AccountId, DeliveryId, Mark, RoomId, Seq, SpoolId};
+use sameroom_types::ids::{AccountId, DeliveryId, DeliveryKey, Mark, RoomId, Seq};
 use sameroom_types::rows::{DeliveryKind, ParkReason, SkipReason};
 use sameroom_types::time::Timestamp;
 
-use crate::compose::Prepared;
-use crate::engine::{Engine, FileState, Sealed, Timer};
+use crate::compose::{Made, Prepared};
+use crate::engine::{Engine, Sealed, Timer};
 use crate::input::Effect;
 use crate::lane::Part;
-use crate::record::{End, EventBody, Record};
+use crate::record::{AttemptMeta, End, EventBody, Record};
 
 /// How long a lane waits for a file before it names it instead.
 pub(crate) const FILE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The part of a delivery that opens a thread for it, beyond any part of the post itself.
+const OPENING: u32 = 1_000_000;
 
 /// How many sends of one room may be asked about at a time; connectors look for all of them in one go.
 pub(crate) const ASKED_AT_ONCE: usize = 256;
@@ -66,12 +70,25 @@ impl Engine {
                     }
                 }
                 Next::Prepare(seq, left) => {
+                    let account = self.actor(room, seq).unwrap_or(account);
                     if !self.prepare_and_freeze(room, seq, &account, left) {
                         return;
                     }
                 }
             }
         }
+    }
+
+    /// The account that must act on a copy because it posted it, if that can be used now.
+    fn actor(&self, room: RoomId, seq: Seq) -> Option<AccountId> {
+        let message = self.events.get(&seq)?.meta.message?;
+        let account = &self.messages.get(message)?.copies.get(&room)?.account;
+        self.is_usable(room, account).then(|| account.clone())
+    }
+
+    fn is_usable(&self, room: RoomId, account: &AccountId) -> bool {
+        self.accounts.get(account).is_some_and(|known| known.health.is_connected())
+            && self.views.get(&(room, account.clone())).is_some_and(|view| view.ready)
     }
 
     /// An attempt whose account can't be used now goes on through the one that can.
@@ -84,8 +101,7 @@ impl Engine {
         else {
             return;
         };
-        let works = self.accounts.get(&own).is_some_and(|known| known.health.is_connected())
-            && self.views.get(&(room, own)).is_some_and(|view| view.ready);
+        let works = self.is_usable(room, &own);
         if !works && let Some(attempt) = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut()) {
             attempt.account = usable.clone();
         }
@@ -111,7 +127,10 @@ impl Engine {
         let Some(lane) = self.lanes.get(&room) else { return Next::Stop };
         let (mut flying, mut asking) = (0, 0);
         for (seq, item) in &lane.items {
-            let Some(attempt) = &item.attempt else {
+            if item.within.is_some() {
+                continue;
+            }
+            let Some(attempt) = item.attempt.as_ref().filter(|attempt| !attempt.outdated) else {
                 let may_prepare = if asking > 0 {
                     asking < ASKED_AT_ONCE && item.suspect && self.is_asked_about(*seq, once)
                 } else {
@@ -149,11 +168,18 @@ impl Engine {
             return;
         };
         let request = attempt.frozen.as_ref().and_then(|frozen| frozen.get(part as usize)).cloned();
-        let Some(request) = request else {
+        let Some(mut request) = request else {
             self.park(delivery, ParkReason::Unreadable);
             return;
         };
         let account = attempt.account.clone();
+        // The words are frozen; where the room is now called otherwise, they go there.
+        if let Some(view) = self.views.get(&(room, account.clone())) {
+            request.room.clone_from(&view.remote);
+        }
+        let Some(attempt) = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut()) else {
+            return;
+        };
         let Some(slot) = attempt.parts.get_mut(part as usize) else { return };
         if let Some(after) = after {
             *slot = Part::Recorded;
@@ -176,7 +202,7 @@ impl Engine {
     pub(crate) fn clear_up(&mut self, room: RoomId, seq: Seq, part: u32, once: Once) -> bool {
         let delivery = DeliveryId { event: seq, room };
         let mono = self.now.mono;
-        let age = self.events.get(&seq).map(|event| mono.saturating_sub(event.since));
+        let age = self.events.get(&seq).map(|event| event.age(mono));
         let since = self.events.get(&seq).map(first_tried).unwrap_or_default();
         let Some(item) = self.delivery_mut(delivery) else { return false };
         let Some(attempt) = &mut item.attempt else { return false };
@@ -236,56 +262,70 @@ impl Engine {
                 self.note(Record::Ended { delivery, end, at });
                 true
             }
-            Prepared::Ready { actions, files, makes, placed, as_of } => {
-                if actions.is_empty() {
-                    let at = self.now.wall;
-                    self.note(Record::Ended { delivery, end: End::Skipped(SkipReason::NoChange), at });
-                    return true;
-                }
-                let Some(view) = self.views.get(&(room, account.clone())) else { return false };
-                let remote = view.remote.clone();
-                let installation = self.setup.installation.clone();
-                let once = view.capabilities.once;
-                let token = self.events.get(&seq).map_or(0, |event| event.meta.token);
-                let frozen: Vec<SendRequest> = (0..)
-                    .zip(actions)
-                    .map(|(part, action)| SendRequest {
-                        delivery,
-                        part,
-                        room: remote.clone(),
-                        key: Mark::key(&installation, token, room, part),
-                        action,
-                    })
-                    .collect();
-                let parts = u32::try_from(frozen.len()).unwrap_or(u32::MAX);
-                let record = Record::Attempt {
-                    delivery,
-                    account: account.clone(),
-                    parts,
-                    files,
-                    placed,
-                    as_of,
-                    makes,
-                };
-                let written = self.commit(record, Some(seq.0), Sealed::Frozen(frozen));
-                if let Some(attempt) = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut()) {
-                    attempt.parts.fill(Part::Todo);
-                }
-                // It may be there already, sent by an attempt whose record is gone. With a key it is
-                // simply sent again; with a history that is asked first.
-                let suspect = self.delivery_mut(delivery).is_some_and(|item| item.suspect);
-                if suspect && self.is_asked_about(seq, once) {
-                    let not_before = self.started.mono;
-                    if let Some(attempt) = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut())
-                    {
-                        attempt.parts.fill(Part::Unsure { not_before });
-                    }
-                } else {
-                    self.launch_window(room, seq, written, left);
-                }
-                true
-            }
+            Prepared::Ready(made) => self.freeze(room, seq, account, *made, left),
         }
+    }
+
+    /// Writes down what is about to be sent, and sends as much of it as the window allows.
+    fn freeze(&mut self, room: RoomId, seq: Seq, account: &AccountId, made: Made, left: usize) -> bool {
+        let delivery = DeliveryId { event: seq, room };
+        if made.actions.is_empty() {
+            let at = self.now.wall;
+            self.note(Record::Ended { delivery, end: End::Skipped(SkipReason::NoChange), at });
+            return true;
+        }
+        let Some(view) = self.views.get(&(room, account.clone())) else { return false };
+        let (remote, once) = (view.remote.clone(), view.capabilities.once);
+        let keys = self.keys_of(room, seq, &made);
+        let shares = shares_of(seq, &made);
+        let frozen: Vec<SendRequest> = (0..)
+            .zip(made.actions)
+            .zip(keys)
+            .map(|((part, action), key)| SendRequest { delivery, part, room: remote.clone(), key, action })
+            .collect();
+        let parts = u32::try_from(frozen.len()).unwrap_or(u32::MAX);
+        let opens = made.opens;
+        let meta = AttemptMeta {
+            delivery,
+            account: account.clone(),
+            parts,
+            files: made.files,
+            placed: made.placed,
+            as_of: made.as_of,
+            makes: made.makes,
+            shares,
+            opens,
+        };
+        let written = self.commit(Record::Attempt(Box::new(meta)), Some(seq.0), Sealed::Frozen(frozen));
+        // It may be there already, sent by an attempt whose record is gone. With a key it is
+        // simply sent again; with a history that is asked first.
+        let suspect = self.delivery_mut(delivery).is_some_and(|item| item.suspect);
+        let asks = suspect && opens.is_none() && self.is_asked_about(seq, once);
+        let not_before = self.started.mono;
+        if let Some(attempt) = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut()) {
+            attempt.tried = suspect;
+            attempt.parts.fill(if asks { Part::Unsure { not_before } } else { Part::Todo });
+        }
+        if !asks {
+            self.launch_window(room, seq, written, left);
+        }
+        true
+    }
+
+    /// The keys of the parts. Each is made from the post that it is an image of, so that it stays the same
+    /// if an album is put together in another way after its acceptance was lost.
+    fn keys_of(&self, room: RoomId, seq: Seq, made: &Made) -> Vec<DeliveryKey> {
+        let token = |seq: Seq| self.events.get(&seq).map_or(0, |event| event.meta.token);
+        let mut counts: BTreeMap<Seq, u32> = BTreeMap::new();
+        (0..made.actions.len())
+            .map(|index| {
+                let owner = made.owners.get(index).copied().unwrap_or(seq);
+                let count = counts.entry(owner).or_default();
+                let part = if made.opens.is_some() { OPENING } else { *count };
+                *count += 1;
+                Mark::key(&self.setup.installation, token(owner), room, part)
+            })
+            .collect()
     }
 
     /// The first parts of a fresh attempt leave as soon as its record is written, as far as the window
@@ -307,19 +347,14 @@ impl Engine {
             *slot = state;
         }
     }
+}
 
-    pub(crate) fn on_fetched(&mut self, spool: &SpoolId, result: Result<u64, String>) {
-        let Some(state) = self.files.get_mut(spool) else {
-            self.out.push(Effect::Unspool(spool.clone()));
-            return;
-        };
-        *state = match result {
-            Ok(size_bytes) => FileState::Ready { size_bytes },
-            Err(why) => FileState::Failed { why },
-        };
-        self.dirty
-            .extend(self.lanes.iter().filter(|(_, lane)| !lane.items.is_empty()).map(|(room, _)| *room));
-    }
+/// The posts of an album that are not the first, with the parts that are their image.
+fn shares_of(first: Seq, made: &Made) -> Vec<(Seq, Vec<u32>)> {
+    let own = |event: Seq| {
+        (0..).zip(&made.owners).filter(|(_, owner)| **owner == event).map(|(part, _)| part).collect()
+    };
+    made.taken.iter().filter(|event| **event != first).map(|event| (*event, own(*event))).collect()
 }
 
 /// When a delivery of an event may have been tried first, at the earliest.

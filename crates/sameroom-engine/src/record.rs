@@ -6,8 +6,8 @@
 use sameroom_types::action::SendRequest;
 use sameroom_types::event::{Inbound, Role};
 use sameroom_types::ids::{
-    AccountId, Cursor, DeliveryId, MessageId, NativeIds, PortalId, RemoteUserId, RoomId, RoomKey, RoomSpec,
-    Seq, TubeId,
+    AccountId, Cursor, DeliveryId, MessageId, NativeIds, PortalId, RemoteThreadId, RemoteUserId, RoomId,
+    RoomKey, RoomSpec, Seq, ThreadId, TubeId,
 };
 use sameroom_types::room::{RoomKind, Tube};
 use sameroom_types::rows::{DeliveryKind, ParkReason, SkipReason, StoredMessage};
@@ -16,7 +16,7 @@ use sameroom_types::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The version of the encoding below; the first byte of every record.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// More parts than any message is cut into: a record that claims more is damaged, and not worth the memory.
 const MAX_PARTS: u32 = 100_000;
@@ -48,6 +48,62 @@ pub enum Record {
         from: RoomId,
         /// The number that stays.
         into: RoomId,
+    },
+    /// A room goes on under another key, in which ids begin anew: those of before name nothing any more.
+    RoomMigrated {
+        /// The room.
+        room: RoomId,
+        /// The key from now on.
+        key: RoomKey,
+        /// The room as a join wants it from now on.
+        spec: RoomSpec,
+    },
+    /// An account sees ids of its own in a room; they get a numbering of their own.
+    SpaceNumbered {
+        /// The room.
+        room: RoomId,
+        /// The account.
+        account: AccountId,
+        /// The numbering.
+        space: RoomId,
+    },
+    /// Another account sees a message under these ids.
+    IdsAlso {
+        /// The message.
+        message: MessageId,
+        /// The numbering in which the ids are.
+        space: RoomId,
+        /// The ids.
+        ids: NativeIds,
+    },
+    /// A side conversation was first seen. Its name is kept as the names of rooms are.
+    ThreadMade {
+        /// Its number.
+        thread: ThreadId,
+        /// The room where it was seen.
+        room: RoomId,
+        /// What it is there.
+        native: RemoteThreadId,
+        /// The message it starts from.
+        root: Option<MessageId>,
+        /// Its name.
+        name: Option<String>,
+    },
+    /// What a side conversation is in another room.
+    ThreadPlaced {
+        /// The thread.
+        thread: ThreadId,
+        /// The room.
+        room: RoomId,
+        /// What it is there; `None` where it can't be had.
+        native: Option<RemoteThreadId>,
+    },
+    /// A side conversation has a new name.
+    ThreadRenamed {
+        /// The thread.
+        thread: ThreadId,
+        /// The name.
+        name: String,
     },
     /// An account was invited into a room and stays there without a tube.
     RoomInvited {
@@ -97,28 +153,15 @@ pub enum Record {
     /// An event was accepted; the body is an [`EventBody`].
     Event(EventMeta),
     /// A delivery is about to be tried; the body is the frozen `Vec<SendRequest>`.
-    Attempt {
-        /// The delivery.
-        delivery: DeliveryId,
-        /// The account that sends.
-        account: AccountId,
-        /// How many parts it has.
-        parts: u32,
-        /// Which of them are files.
-        files: u32,
-        /// Emoji that will stand on the copy from now on, for reactions.
-        placed: Option<Vec<Emoji>>,
-        /// The last change of the message that these parts already hold, for posts and edits.
-        as_of: Seq,
-        /// For a change of a copy: the part of the copy that each of these parts makes.
-        makes: Vec<u32>,
-    },
+    Attempt(Box<AttemptMeta>),
     /// A part arrived; with the last one the delivery ends as delivered.
     Done {
         /// The delivery.
         delivery: DeliveryId,
         /// The part.
         part: u32,
+        /// The account that sent it.
+        account: AccountId,
         /// Its ids.
         ids: Option<NativeIds>,
         /// Whether it was shown back.
@@ -151,12 +194,21 @@ pub enum Record {
         /// The message.
         message: MessageId,
     },
+    /// The side conversation of a post became known only after it was accepted.
+    ThreadResolved {
+        /// The post.
+        event: Seq,
+        /// The thread.
+        thread: ThreadId,
+    },
     /// An old message was read back from the store.
     MessageLoaded(Box<StoredMessage>),
     /// A room has been read this far although the last event was not kept.
     CursorMoved {
         /// The room.
         room: RoomId,
+        /// By which account.
+        account: AccountId,
         /// How far.
         cursor: Cursor,
     },
@@ -185,6 +237,29 @@ pub enum Record {
         /// Where it began.
         begin: Seq,
     },
+}
+
+/// The plain part of an attempt: a delivery whose parts are frozen and about to be sent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AttemptMeta {
+    /// The delivery.
+    pub delivery: DeliveryId,
+    /// The account that sends.
+    pub account: AccountId,
+    /// How many parts it has.
+    pub parts: u32,
+    /// How many of them, the last ones, are files.
+    pub files: u32,
+    /// Emoji that will stand on the copy from now on, for reactions.
+    pub placed: Option<Vec<Emoji>>,
+    /// The last change of the message that these parts already hold, for posts and edits.
+    pub as_of: Seq,
+    /// For a change of a copy: the part of the copy that each of these parts makes.
+    pub makes: Vec<u32>,
+    /// Other posts of the same album that are in it, each with the parts that are its image.
+    pub shares: Vec<(Seq, Vec<u32>)>,
+    /// The side conversation that is opened by it, before the post itself can be sent.
+    pub opens: Option<ThreadId>,
 }
 
 /// What happened to a tube.
@@ -264,6 +339,12 @@ pub struct EventMeta {
     pub role: Role,
     /// For reactions: what changed.
     pub reactions: Option<ReactionChange>,
+    /// For reactions: when it was done, by the platform; an older report changes nothing.
+    pub said: Option<Timestamp>,
+    /// The side conversation that it belongs to, where already known.
+    pub thread: Option<ThreadId>,
+    /// The album that a post is part of.
+    pub album: Option<u64>,
     /// Made from the event's own ids: the same if the event has to be accepted a second time.
     pub token: u64,
     /// A keyed digest of the content.
@@ -308,6 +389,9 @@ pub enum RecordError {
     /// A newer program wrote it.
     #[error("record version {0} is newer than this program understands")]
     Newer(u8),
+    /// An older program wrote it, in a form that is no longer read.
+    #[error("record version {0} is of an older program and no longer read: start with a new data folder")]
+    Older(u8),
     /// Not what any version wrote.
     #[error("record can't be read: {0}")]
     Malformed(String),
@@ -326,8 +410,8 @@ impl Record {
     /// When they are of a newer version or damaged.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
         match decode(bytes)? {
-            Self::Attempt { parts, .. } if parts > MAX_PARTS => {
-                Err(RecordError::Malformed(format!("an attempt of {parts} parts")))
+            Self::Attempt(attempt) if attempt.parts > MAX_PARTS => {
+                Err(RecordError::Malformed(format!("an attempt of {} parts", attempt.parts)))
             }
             record => Ok(record),
         }
@@ -349,6 +433,7 @@ pub fn decode<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, RecordErr
             postcard::from_bytes(rest).map_err(|error| RecordError::Malformed(error.to_string()))
         }
         Some((&version, _)) if version > VERSION => Err(RecordError::Newer(version)),
+        Some((&version, _)) if version > 0 => Err(RecordError::Older(version)),
         _ => Err(RecordError::Malformed("empty or of an unknown version".into())),
     }
 }

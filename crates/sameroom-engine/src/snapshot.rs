@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use sameroom_types::ids::{AccountId, DeliveryId, MessageId, Seq};
-use sameroom_types::text::Emoji;
+use sameroom_types::ids::{DeliveryId, MessageId, RoomId, Seq};
+use sameroom_types::rows::ParkReason;
 use sameroom_types::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,9 @@ use crate::input::Effect;
 use crate::lane::Part;
 use crate::messages::Message;
 use crate::network::StoredNetwork;
-use crate::record::{self, EventMeta, Portal, Record, RecordError};
+use crate::record;
+use crate::record::{AttemptMeta, EventMeta, Portal, Record, RecordError};
+use crate::threads::Thread;
 
 /// A piece of a snapshot.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,17 +30,11 @@ pub(crate) enum Piece {
     /// A message in memory.
     Message(Message),
     /// An event with deliveries that did not end; the body is its [`crate::record::EventBody`].
-    Event { seq: Seq, meta: EventMeta, waiting: Vec<(sameroom_types::ids::RoomId, bool)> },
+    Event { seq: Seq, meta: EventMeta, waiting: Vec<(RoomId, Option<ParkReason>)> },
     /// An attempt that did not end; the body is its frozen parts.
-    Attempt {
-        delivery: DeliveryId,
-        account: AccountId,
-        files: u32,
-        placed: Option<Vec<Emoji>>,
-        as_of: Seq,
-        makes: Vec<u32>,
-        done: Vec<bool>,
-    },
+    Attempt { meta: Box<AttemptMeta>, done: Vec<bool> },
+    /// Side conversations.
+    Threads(Vec<Thread>),
     /// An excerpt; the body is the [`crate::record::Excerpt`].
     Excerpt { message: MessageId, at: Timestamp },
 }
@@ -53,7 +49,7 @@ impl Item {
             Piece::Event { .. } => Sealed::Event(Arc::new(record::decode(bytes)?)),
             Piece::Attempt { .. } => Sealed::Frozen(record::decode(bytes)?),
             Piece::Excerpt { .. } => Sealed::Excerpt(record::decode(bytes)?),
-            Piece::Network(_) | Piece::Portals(_) | Piece::Message(_) => {
+            Piece::Network(_) | Piece::Portals(_) | Piece::Message(_) | Piece::Threads(_) => {
                 return Err(RecordError::Malformed("body on a piece that has none".into()));
             }
         })
@@ -72,6 +68,7 @@ impl Engine {
         let begin = self.note(Record::SnapshotBegin);
         self.piece(Piece::Network(self.network.stored()), None, Sealed::None);
         self.piece(Piece::Portals(self.portals.values().cloned().collect()), None, Sealed::None);
+        self.piece(Piece::Threads(self.threads.all()), None, Sealed::None);
         let messages: Vec<Message> = self.messages.iter_sorted().into_iter().cloned().collect();
         for message in messages {
             self.piece(Piece::Message(message), None, Sealed::None);
@@ -82,21 +79,22 @@ impl Engine {
             let mut waiting = Vec::new();
             let mut attempts = Vec::new();
             for (room, lane) in &self.lanes {
-                if lane.parked.contains_key(&seq) {
-                    waiting.push((*room, true));
-                }
-                let Some(item) = lane.items.get(&seq) else { continue };
-                waiting.push((*room, false));
+                let Some(item) = lane.delivery(seq) else { continue };
+                waiting.push((*room, lane.parked.get(&seq).map(|parked| parked.why.clone())));
                 if let Some(attempt) = &item.attempt {
-                    let piece = Piece::Attempt {
+                    let meta = Box::new(AttemptMeta {
                         delivery: DeliveryId { event: seq, room: *room },
                         account: attempt.account.clone(),
+                        parts: u32::try_from(attempt.parts.len()).unwrap_or(u32::MAX),
                         files: attempt.files,
                         placed: attempt.placed.clone(),
                         as_of: attempt.as_of,
                         makes: attempt.makes.clone(),
-                        done: attempt.parts.iter().map(|part| matches!(part, Part::Done(_))).collect(),
-                    };
+                        shares: attempt.shares.clone(),
+                        opens: attempt.opens,
+                    });
+                    let done = attempt.parts.iter().map(|part| matches!(part, Part::Done(_))).collect();
+                    let piece = Piece::Attempt { meta, done };
                     attempts.push((piece, attempt.frozen.clone()));
                 }
             }

@@ -38,7 +38,7 @@ impl Engine {
                     self.traces.pop_first();
                 }
             }
-            Row::Copy(_) | Row::Reaction(_) | Row::Audit(_) => {}
+            Row::Copy(_) | Row::Reaction(_) | Row::Audit(_) | Row::Native(_) | Row::Room(_) => {}
         }
     }
 }

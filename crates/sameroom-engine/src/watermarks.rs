@@ -16,18 +16,31 @@ impl Engine {
 
     pub(crate) fn on_durable(&mut self, seq: Seq) {
         self.durable = self.durable.max(seq);
-        let durable = self.durable;
-        for (account, tickets) in &mut self.tickets {
-            let mut last = None;
-            while tickets.front().is_some_and(|(_, at)| *at <= durable) {
-                last = tickets.pop_front().map(|(ticket, _)| ticket);
-            }
-            if let Some(ticket) = last {
-                self.out.push(Effect::Acknowledge { account: account.clone(), ticket });
-            }
+        for account in self.tickets.keys().cloned().collect::<Vec<_>>() {
+            self.acknowledge(&account);
         }
         self.destroy_doomed();
         self.truncate();
+    }
+
+    /// Tells a session how far its events are durable, if that has moved.
+    fn acknowledge(&mut self, account: &AccountId) {
+        let durable = self.durable;
+        let Some(tickets) = self.tickets.get_mut(account) else { return };
+        let mut last = None;
+        while tickets.front().is_some_and(|(_, at)| *at <= durable) {
+            last = tickets.pop_front().map(|(ticket, _)| ticket);
+        }
+        if let Some(ticket) = last {
+            self.out.push(Effect::Acknowledge { account: account.clone(), ticket });
+        }
+    }
+
+    /// Keeps the place of an event that can't be settled yet.
+    pub(crate) fn reserve(&mut self, account: &AccountId, ticket: Ticket) {
+        if ticket != Ticket(0) {
+            self.tickets.entry(account.clone()).or_default().push_back((ticket, Seq(u64::MAX)));
+        }
     }
 
     /// Notes that an event of a session is settled once `seq` is durable.
@@ -36,6 +49,11 @@ impl Engine {
             return;
         }
         let tickets = self.tickets.entry(account.clone()).or_default();
+        if let Some(slot) = tickets.iter_mut().find(|(known, _)| *known == ticket) {
+            slot.1 = seq;
+            self.acknowledge(account);
+            return;
+        }
         if tickets.is_empty() && seq <= self.durable {
             self.out.push(Effect::Acknowledge { account: account.clone(), ticket });
         } else {

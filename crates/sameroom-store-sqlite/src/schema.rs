@@ -6,21 +6,21 @@ use rusqlite::{Connection, ErrorCode};
 use sameroom_store::StoreError;
 
 /// The newest format of either file.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// The tables of the store.
 pub(crate) const STORE: &str = "
 CREATE TABLE applied (only INTEGER PRIMARY KEY CHECK (only = 0), seq INTEGER NOT NULL) STRICT;
 INSERT INTO applied VALUES (0, 0);
 CREATE TABLE message (
-  id INTEGER PRIMARY KEY, room INTEGER NOT NULL, account TEXT NOT NULL, primary_id TEXT NOT NULL,
+  id INTEGER PRIMARY KEY, room INTEGER NOT NULL, space INTEGER NOT NULL, account TEXT NOT NULL, primary_id TEXT NOT NULL,
   origin_id TEXT, author TEXT NOT NULL, role INTEGER NOT NULL, digest BLOB NOT NULL,
   at INTEGER NOT NULL, deleted INTEGER NOT NULL) STRICT;
 CREATE TABLE native (
   room INTEGER NOT NULL, id TEXT NOT NULL, message INTEGER NOT NULL,
   PRIMARY KEY (room, id)) STRICT, WITHOUT ROWID;
 CREATE TABLE copy (
-  message INTEGER NOT NULL, room INTEGER NOT NULL, part INTEGER NOT NULL, account TEXT NOT NULL,
+  message INTEGER NOT NULL, room INTEGER NOT NULL, part INTEGER NOT NULL, space INTEGER NOT NULL, account TEXT NOT NULL,
   primary_id TEXT, origin_id TEXT, is_file INTEGER NOT NULL, deleted INTEGER NOT NULL,
   PRIMARY KEY (message, room, part)) STRICT, WITHOUT ROWID;
 CREATE TABLE reaction (
@@ -57,6 +57,7 @@ pub(crate) fn open(path: &Path, tables: &str, durable: bool) -> Result<Connectio
                 .map_err(wrap)?;
         }
         FORMAT => {}
+        found if found < FORMAT => return Err(StoreError::Older { found }),
         found => return Err(StoreError::Newer { found, known: FORMAT }),
     }
     Ok(connection)

@@ -7,7 +7,7 @@ use sameroom_store::{Store, StoreError};
 use sameroom_types::event::Role;
 use sameroom_types::ids::{MessageId, NativeIds, RoomId, Seq};
 use sameroom_types::rows::{
-    AuditRow, CopyRow, DeliveryRow, MessageRow, Query, ReactionRow, Row, StoredMessage,
+    AuditRow, CopyRow, DeliveryRow, MessageRow, Query, ReactionRow, RoomChange, Row, StoredMessage,
 };
 use sameroom_types::time::Timestamp;
 
@@ -122,11 +122,12 @@ fn put(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
         Row::Message(row) => {
             connection
                 .prepare_cached(
-                    "INSERT OR REPLACE INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                    "INSERT OR REPLACE INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
                 )?
                 .execute(params![
                     row.message.0.cast_signed(),
                     row.room.0.cast_signed(),
+                    row.space.0.cast_signed(),
                     row.account.as_str(),
                     row.ids.primary.as_str(),
                     row.ids.origin.as_ref().map(|id| id.as_str()),
@@ -136,16 +137,17 @@ fn put(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
                     row.at.0,
                     row.deleted,
                 ])?;
-            put_natives(connection, row.room, &row.ids, row.message)
+            put_natives(connection, row.space, &row.ids, row.message)
         }
         Row::Copy(row) => {
             let ids = row.ids.as_ref();
             connection
-                .prepare_cached("INSERT OR REPLACE INTO copy VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+                .prepare_cached("INSERT OR REPLACE INTO copy VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
                 .execute(params![
                     row.message.0.cast_signed(),
                     row.room.0.cast_signed(),
                     row.part,
+                    row.space.0.cast_signed(),
                     row.account.as_str(),
                     ids.map(|ids| ids.primary.as_str()),
                     ids.and_then(|ids| ids.origin.as_ref()).map(|id| id.as_str()),
@@ -153,7 +155,7 @@ fn put(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
                     row.deleted,
                 ])?;
             match ids {
-                Some(ids) => put_natives(connection, row.room, ids, row.message),
+                Some(ids) => put_natives(connection, row.space, ids, row.message),
                 None => Ok(()),
             }
         }
@@ -187,7 +189,43 @@ fn put(connection: &Connection, row: &Row) -> rusqlite::Result<()> {
             .prepare_cached("INSERT OR REPLACE INTO audit VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![row.seq.0.cast_signed(), row.at.0, row.who, row.what])
             .map(drop),
+        Row::Native(row) => put_natives(connection, row.space, &row.ids, row.message),
+        Row::Room(change) => change_room(connection, *change),
     }
+}
+
+fn change_room(connection: &Connection, change: RoomChange) -> rusqlite::Result<()> {
+    let (room, into, statements) = match change {
+        RoomChange::Renumbered(room) => (
+            room,
+            room,
+            &[
+                "DELETE FROM native WHERE room = ?1 AND ?2 = ?1",
+                "UPDATE copy SET primary_id = NULL, origin_id = NULL WHERE space = ?1 AND ?2 = ?1",
+                "UPDATE message SET primary_id = '', origin_id = NULL WHERE space = ?1 AND ?2 = ?1",
+            ][..],
+        ),
+        // What stands under the number that stays is kept.
+        RoomChange::Merged { from, into } => (
+            from,
+            into,
+            &[
+                "UPDATE OR IGNORE native SET room = ?2 WHERE room = ?1",
+                "UPDATE OR IGNORE copy SET room = ?2 WHERE room = ?1",
+                "UPDATE OR IGNORE reaction SET room = ?2 WHERE room = ?1",
+                "UPDATE message SET room = ?2 WHERE room = ?1",
+                "UPDATE message SET space = ?2 WHERE space = ?1",
+                "UPDATE copy SET space = ?2 WHERE space = ?1",
+                "DELETE FROM native WHERE room = ?1 AND ?2 <> ?1",
+                "DELETE FROM copy WHERE room = ?1 AND ?2 <> ?1",
+                "DELETE FROM reaction WHERE room = ?1 AND ?2 <> ?1",
+            ][..],
+        ),
+    };
+    for statement in statements {
+        connection.prepare_cached(statement)?.execute(params![room.0.cast_signed(), into.0.cast_signed()])?;
+    }
+    Ok(())
 }
 
 fn put_natives(
@@ -239,13 +277,14 @@ fn message_row(row: &SqlRow<'_>) -> rusqlite::Result<MessageRow> {
     Ok(MessageRow {
         message: MessageId(number(row, 0)?),
         room: RoomId(number(row, 1)?),
-        account: row.get::<_, String>(2)?.into(),
-        ids: ids(row, 3)?.unwrap_or_else(|| NativeIds::one("")),
-        author: row.get::<_, String>(5)?.into(),
-        role: role_of(row.get(6)?),
-        digest: row.get(7)?,
-        at: Timestamp(row.get(8)?),
-        deleted: row.get(9)?,
+        space: RoomId(number(row, 2)?),
+        account: row.get::<_, String>(3)?.into(),
+        ids: ids(row, 4)?.unwrap_or_else(|| NativeIds::one("")),
+        author: row.get::<_, String>(6)?.into(),
+        role: role_of(row.get(7)?),
+        digest: row.get(8)?,
+        at: Timestamp(row.get(9)?),
+        deleted: row.get(10)?,
     })
 }
 
@@ -254,10 +293,11 @@ fn copy_row(row: &SqlRow<'_>) -> rusqlite::Result<CopyRow> {
         message: MessageId(number(row, 0)?),
         room: RoomId(number(row, 1)?),
         part: row.get(2)?,
-        account: row.get::<_, String>(3)?.into(),
-        ids: ids(row, 4)?,
-        is_file: row.get(6)?,
-        deleted: row.get(7)?,
+        space: RoomId(number(row, 3)?),
+        account: row.get::<_, String>(4)?.into(),
+        ids: ids(row, 5)?,
+        is_file: row.get(7)?,
+        deleted: row.get(8)?,
     })
 }
 
@@ -331,5 +371,18 @@ mod tests {
             .and_then(|connection| connection.pragma_update(None, "user_version", 99))
             .expect("change");
         assert!(matches!(SqliteStore::open(&path), Err(StoreError::Newer { found: 99, .. })));
+    }
+
+    #[test]
+    fn an_older_file_is_refused_and_says_what_to_do() {
+        let folder = tempfile::tempdir().expect("folder");
+        let path = folder.path().join("store.sqlite");
+        drop(SqliteStore::open(&path).expect("open"));
+        Connection::open(&path)
+            .and_then(|connection| connection.pragma_update(None, "user_version", 1))
+            .expect("change");
+        let error = SqliteStore::open(&path).expect_err("refused");
+        assert!(matches!(&error, StoreError::Older { found: 1 }), "{error}");
+        assert!(error.to_string().contains("new data folder"), "{error}");
     }
 }

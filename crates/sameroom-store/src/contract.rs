@@ -3,8 +3,8 @@
 use sameroom_types::event::Role;
 use sameroom_types::ids::{DeliveryId, MessageId, NativeIds, RoomId, Seq};
 use sameroom_types::rows::{
-    AuditRow, CopyRow, DeliveryKind, DeliveryRow, DeliveryState, MessageRow, Query, ReactionRow, Row,
-    SkipReason,
+    AuditRow, CopyRow, DeliveryKind, DeliveryRow, DeliveryState, MessageRow, NativeRow, Query, ReactionRow,
+    RoomChange, Row, SkipReason,
 };
 use sameroom_types::text::Emoji;
 use sameroom_types::time::Timestamp;
@@ -48,6 +48,7 @@ pub fn run<S: Store>(mut make: impl FnMut() -> S, mut reopen: impl FnMut(S) -> O
     if let Some(mut again) = reopen(store) {
         check_second(&mut again);
         check_states(&mut again);
+        check_rooms(&mut again);
     }
 }
 
@@ -102,10 +103,32 @@ fn check_states<S: Store>(store: &mut S) {
     }
 }
 
+/// Rooms that become one or number anew take their rows along.
+fn check_rooms<S: Store>(store: &mut S) {
+    let native = |room, id: &str| Query::ByNative { room: RoomId(room), id: id.into() };
+    let also = NativeRow { space: RoomId(9), ids: NativeIds::one("n1-b"), message: MessageId(1) };
+    store.apply(&[(Seq(200), vec![Row::Native(also)])]).expect("apply");
+    let found = store.load(&native(9, "n1-b")).expect("load").expect("found by its other id");
+    assert_eq!(found.message.message, MessageId(1));
+
+    let merged = RoomChange::Merged { from: RoomId(2), into: RoomId(5) };
+    store.apply(&[(Seq(201), vec![Row::Room(merged)])]).expect("apply");
+    assert_eq!(store.load(&native(2, "c1")).expect("load"), None);
+    let found = store.load(&native(5, "c1")).expect("load").expect("found in the room that stays");
+    assert!(found.copies.iter().all(|row| row.room == RoomId(5)), "{:?}", found.copies);
+
+    store.apply(&[(Seq(202), vec![Row::Room(RoomChange::Renumbered(RoomId(5)))])]).expect("apply");
+    assert_eq!(store.load(&native(5, "c1")).expect("load"), None, "an old id names nothing");
+    let found = store.load(&Query::ByMessage(MessageId(1))).expect("load").expect("the message stays");
+    assert!(found.copies.iter().all(|row| row.ids.is_none()), "{:?}", found.copies);
+    assert_eq!(found.message.ids, NativeIds { primary: "n1".into(), origin: Some("o1".into()) });
+}
+
 fn message(id: u64, primary: &str, origin: Option<&str>) -> MessageRow {
     MessageRow {
         message: MessageId(id),
         room: RoomId(1),
+        space: RoomId(1),
         account: "libera".into(),
         ids: NativeIds { primary: primary.into(), origin: origin.map(Into::into) },
         author: "ann".into(),
@@ -120,6 +143,7 @@ fn copy(message: u64, room: u64, part: u32, id: Option<&str>) -> CopyRow {
     CopyRow {
         message: MessageId(message),
         room: RoomId(room),
+        space: RoomId(room),
         part,
         account: "office".into(),
         ids: id.map(NativeIds::one),

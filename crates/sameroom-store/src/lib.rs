@@ -58,6 +58,12 @@ pub enum StoreError {
         /// The newest format known here.
         known: u32,
     },
+    /// An older program made it, in a form that is no longer read.
+    #[error("the store has format {found}, which is no longer read: start with a new data folder")]
+    Older {
+        /// Its format.
+        found: u32,
+    },
     /// What is stored can't be read.
     #[error("the store at {place} is damaged ({why}): remove the file, it is made again from the log")]
     Damaged {

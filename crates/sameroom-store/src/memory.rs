@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use sameroom_types::ids::{DeliveryId, MessageId, RemoteMessageId, RoomId, Seq};
+use sameroom_types::ids::{DeliveryId, MessageId, NativeIds, RemoteMessageId, RoomId, Seq};
 use sameroom_types::rows::{
-    AuditRow, CopyRow, DeliveryRow, MessageRow, Query, ReactionRow, Row, StoredMessage,
+    AuditRow, CopyRow, DeliveryRow, MessageRow, Query, ReactionRow, RoomChange, Row, StoredMessage,
 };
 use sameroom_types::text::Emoji;
 
 use crate::{Store, StoreError};
 
 /// A store that ends with its process.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     applied: Seq,
     messages: BTreeMap<MessageId, MessageRow>,
@@ -27,13 +27,13 @@ impl MemoryStore {
         match row {
             Row::Message(row) => {
                 for id in row.ids.iter() {
-                    self.natives.insert((row.room, id.clone()), row.message);
+                    self.natives.insert((row.space, id.clone()), row.message);
                 }
                 self.messages.insert(row.message, row);
             }
             Row::Copy(row) => {
                 for id in row.ids.iter().flat_map(|ids| ids.iter()) {
-                    self.natives.insert((row.room, id.clone()), row.message);
+                    self.natives.insert((row.space, id.clone()), row.message);
                 }
                 self.copies.insert((row.message, row.room, row.part), row);
             }
@@ -47,8 +47,55 @@ impl MemoryStore {
             Row::Audit(row) => {
                 self.audit.insert(row.seq, row);
             }
+            Row::Native(row) => {
+                for id in row.ids.iter() {
+                    self.natives.insert((row.space, id.clone()), row.message);
+                }
+            }
+            Row::Room(RoomChange::Renumbered(room)) => self.renumber(room),
+            Row::Room(RoomChange::Merged { from, into }) => self.merge(from, into),
         }
     }
+
+    fn renumber(&mut self, room: RoomId) {
+        self.natives.retain(|(space, _), _| *space != room);
+        for row in self.copies.values_mut().filter(|row| row.space == room) {
+            row.ids = None;
+        }
+        for row in self.messages.values_mut().filter(|row| row.space == room) {
+            row.ids = NativeIds::one("");
+        }
+    }
+
+    fn merge(&mut self, from: RoomId, into: RoomId) {
+        for ((_, id), message) in take_room(&mut self.natives, |(space, _)| *space == from) {
+            self.natives.entry((into, id)).or_insert(message);
+        }
+        for (_, row) in take_room(&mut self.copies, |(_, room, _)| *room == from) {
+            self.copies.entry((row.message, into, row.part)).or_insert(CopyRow { room: into, ..row });
+        }
+        for ((message, _, person, emoji, placed), row) in
+            take_room(&mut self.reactions, |(_, room, _, _, _)| *room == from)
+        {
+            let name = (message, into, person, emoji, placed);
+            self.reactions.entry(name).or_insert(ReactionRow { room: into, ..row });
+        }
+        for row in self.messages.values_mut().filter(|row| row.room == from) {
+            row.room = into;
+        }
+        for row in self.messages.values_mut().filter(|row| row.space == from) {
+            row.space = into;
+        }
+        for row in self.copies.values_mut().filter(|row| row.space == from) {
+            row.space = into;
+        }
+    }
+}
+
+/// Takes out what the condition names.
+fn take_room<K: Ord + Clone, V>(rows: &mut BTreeMap<K, V>, is_it: impl Fn(&K) -> bool) -> Vec<(K, V)> {
+    let keys: Vec<K> = rows.keys().filter(|key| is_it(key)).cloned().collect();
+    keys.into_iter().filter_map(|key| rows.remove_entry(&key)).collect()
 }
 
 impl Store for MemoryStore {

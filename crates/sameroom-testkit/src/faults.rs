@@ -9,7 +9,6 @@ mod oracle;
 mod platform;
 mod sabotage;
 mod scenario;
-mod store;
 mod world;
 
 pub use oracle::Verdict;

@@ -67,6 +67,39 @@ pub enum Action {
         /// All emoji that stay.
         emoji: Vec<Emoji>,
     },
+    /// Do something to a side conversation, where the platform has them as things of their own.
+    Thread(ThreadAction),
+}
+
+/// What can be done to a side conversation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ThreadAction {
+    /// Make one; the outcome's primary id is the new thread's id.
+    Open {
+        /// Its name, within 60 graphemes.
+        name: String,
+        /// The message it starts from, if any.
+        root: Option<NativeIds>,
+    },
+    /// Give one a new name.
+    Rename {
+        /// The thread.
+        thread: RemoteThreadId,
+        /// The new name.
+        name: String,
+    },
+    /// Let one take no more messages.
+    Close {
+        /// The thread.
+        thread: RemoteThreadId,
+    },
+    /// Put a message of ours into another thread.
+    Move {
+        /// The message.
+        target: NativeIds,
+        /// The thread; `None` for the room itself.
+        to: Option<RemoteThreadId>,
+    },
 }
 
 /// A message to post.
@@ -89,6 +122,8 @@ pub struct OutboundPost {
 pub struct OutboundFile {
     /// The file; [`FileRef::spool`] is set.
     pub file: FileRef,
+    /// Further files of the same message; empty unless the platform takes several in one.
+    pub more: Vec<FileRef>,
     /// Who posted it, where the platform shows authors natively.
     pub author: Option<Author>,
     /// A line to go with it, prefix included; empty where the author is shown natively.

@@ -67,11 +67,11 @@ pub enum Reactions {
 pub enum Threads {
     /// There are none.
     None,
-    /// Messages that answer one root.
+    /// Messages that answer one root; the thread's id is the root's primary id.
     ReplyRoot,
-    /// Every post names a topic.
+    /// Every post names a topic; the thread's id is that name, and naming a new one makes it.
     NamedTopic,
-    /// A room inside the room.
+    /// A room inside the room, which has to be opened before anything is posted in it.
     SubRoom,
 }
 

@@ -196,6 +196,21 @@ pub struct AccountSpec {
     pub outside: Outside,
 }
 
+/// How much of other people's files is kept on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileLimits {
+    /// The largest file that is fetched, in bytes; larger ones are named.
+    pub max_bytes: u64,
+    /// The most that all files under way may take together, in bytes; what comes beyond is named.
+    pub spool_bytes: u64,
+}
+
+impl Default for FileLimits {
+    fn default() -> Self {
+        Self { max_bytes: 100 << 20, spool_bytes: 10 << 30 }
+    }
+}
+
 /// A tube that the file declares.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TubeSpec {
@@ -226,4 +241,6 @@ pub struct Configuration {
     pub public_url: Option<String>,
     /// How long excerpts for corrections and quotes are kept; zero never keeps any.
     pub excerpts: Duration,
+    /// How much of other people's files is kept on the way.
+    pub files: FileLimits,
 }

@@ -23,6 +23,35 @@ pub enum Row {
     Delivery(DeliveryRow),
     /// Somebody changed something.
     Audit(AuditRow),
+    /// One more id of a message, in a numbering of its own.
+    Native(NativeRow),
+    /// What is stored of a room has to change as a whole.
+    Room(RoomChange),
+}
+
+/// One more id of a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NativeRow {
+    /// The room, or the number of the numbering of ids that one account sees in it.
+    pub space: RoomId,
+    /// The ids.
+    pub ids: NativeIds,
+    /// The message.
+    pub message: MessageId,
+}
+
+/// A change of everything that is stored of a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RoomChange {
+    /// Two numbers turned out to be one room: rows of the first become rows of the second, which win.
+    Merged {
+        /// The number that ends.
+        from: RoomId,
+        /// The number that stays.
+        into: RoomId,
+    },
+    /// The room's ids begin anew: none that is stored names a message any more.
+    Renumbered(RoomId),
 }
 
 /// A message, without what it says.
@@ -32,6 +61,8 @@ pub struct MessageRow {
     pub message: MessageId,
     /// The room where it was posted.
     pub room: RoomId,
+    /// The numbering that its ids are of: the room's, or that of the account alone.
+    pub space: RoomId,
     /// The account that heard it.
     pub account: AccountId,
     /// Its ids there.
@@ -55,6 +86,8 @@ pub struct CopyRow {
     pub message: MessageId,
     /// The room of the copy.
     pub room: RoomId,
+    /// The numbering that its ids are of: the room's, or that of the account alone.
+    pub space: RoomId,
     /// Which part, from 0.
     pub part: u32,
     /// The account that posted it.
@@ -122,6 +155,8 @@ pub enum DeliveryKind {
     Notice,
     /// Tells who came and went.
     Membership,
+    /// Changes a side conversation.
+    Thread,
 }
 
 /// How a delivery stands.

@@ -160,7 +160,7 @@ async fn files_are_capped_saved_and_sandboxed() {
         spool: Some(spool),
     };
     let caption = Rendered { text: "here".to_owned(), styled: true };
-    let outbound = OutboundFile { file, author: None, caption, reply: None, thread: None };
+    let outbound = OutboundFile { file, more: Vec::new(), author: None, caption, reply: None, thread: None };
     let first = rig.submit(&room, Action::File(outbound)).await.expect("sent");
     let second = rig.submit_text(&room, "after the file").await.expect("sent");
     for delivery in [first, second] {

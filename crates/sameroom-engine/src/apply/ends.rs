@@ -6,7 +6,6 @@ use sameroom_types::time::Timestamp;
 
 use crate::engine::Engine;
 use crate::input::Effect;
-use crate::lane::Delivery;
 use crate::record::End;
 
 impl Engine {
@@ -20,7 +19,7 @@ impl Engine {
         };
         let Some(lane) = self.lanes.get_mut(&id.room) else { return };
         let (attempts, repeats) =
-            lane.items.get(&id.event).map_or((0, 0), |item| (item.attempts, item.repeats));
+            lane.delivery(id.event).map_or((0, 0), |item| (item.attempts, item.repeats));
         if let Some(event) = self.events.get(&id.event)
             && event.meta.kind != DeliveryKind::Notice
         {
@@ -41,18 +40,8 @@ impl Engine {
         self.dirty.insert(id.room);
         let Some(lane) = self.lanes.get_mut(&id.room) else { return };
         match end {
-            End::Parked(why) => {
-                if lane.items.remove(&id.event).is_some() {
-                    lane.parked.insert(id.event, why);
-                }
-            }
-            End::Retried => {
-                if lane.parked.remove(&id.event).is_some() {
-                    let mut item = Delivery::new();
-                    item.late = true;
-                    lane.items.insert(id.event, item);
-                }
-            }
+            End::Parked(why) => lane.park(id.event, &why),
+            End::Retried => lane.unpark(id.event),
             End::Withdrawn | End::Skipped(_) | End::Expired => self.remove_delivery(seq, id),
         }
     }
@@ -60,14 +49,20 @@ impl Engine {
     /// Takes an ended delivery out of its lane; with the last one the event ends.
     pub(crate) fn remove_delivery(&mut self, seq: Seq, id: DeliveryId) {
         let Some(lane) = self.lanes.get_mut(&id.room) else { return };
+        lane.release_album(id.event);
         let was = lane.items.remove(&id.event).is_some() | lane.parked.remove(&id.event).is_some();
         if !was {
             return;
         }
-        if let Some(event) = self.events.get_mut(&id.event) {
-            event.left = event.left.saturating_sub(1);
-            if event.left == 0 {
-                self.close_event(id.event, seq);
+        self.count_down(seq, id.event);
+    }
+
+    /// One delivery of an event is over; with the last one the event ends.
+    pub(crate) fn count_down(&mut self, seq: Seq, event: Seq) {
+        if let Some(open) = self.events.get_mut(&event) {
+            open.left = open.left.saturating_sub(1);
+            if open.left == 0 {
+                self.close_event(event, seq);
             }
         }
     }

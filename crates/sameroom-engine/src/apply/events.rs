@@ -1,5 +1,7 @@
 //! How accepted events change the lasting state.
 
+use std::time::Duration;
+
 use sameroom_types::ids::{DeliveryId, MessageId, Seq};
 use sameroom_types::rows::{DeliveryKind, DeliveryRow, DeliveryState, Row};
 
@@ -18,7 +20,7 @@ impl Engine {
         };
         if let Some(room) = self.network.room_mut(meta.room) {
             if meta.cursor.is_some() {
-                room.cursor.clone_from(&meta.cursor);
+                room.cursors.extend(meta.cursor.clone().map(|cursor| (meta.account.clone(), cursor)));
             }
             if meta.kind != DeliveryKind::Notice {
                 room.last_heard = Some(meta.at);
@@ -32,6 +34,7 @@ impl Engine {
             let row = message_row(
                 MessageId(seq.0),
                 meta.room,
+                self.network.space(meta.room, &meta.account),
                 &meta.account,
                 ids.clone(),
                 meta.author.clone(),
@@ -40,7 +43,8 @@ impl Engine {
                 meta.at,
             );
             rows.push(Row::Message(row.clone()));
-            self.messages.insert(Message::new(row));
+            let born = self.is_live.then_some(self.now.mono);
+            self.messages.insert(Message { born, ..Message::new(row) });
             self.messages.open(MessageId(seq.0));
         }
         for target in &meta.targets {
@@ -74,18 +78,9 @@ impl Engine {
         let left = u32::try_from(meta.targets.len()).unwrap_or(u32::MAX);
         let message = meta.message;
         let since = self.now.mono;
-        self.events.insert(
-            seq,
-            OpenEvent {
-                meta,
-                body,
-                left,
-                reference,
-                since,
-                age_before: std::time::Duration::ZERO,
-                spools: Vec::new(),
-            },
-        );
+        let thread = meta.thread.map_or(Reference::None, Reference::Known);
+        let (before, spools) = (Duration::ZERO, Vec::new());
+        self.events.insert(seq, OpenEvent { meta, body, left, reference, thread, since, before, spools });
         self.store(seq, rows);
         if let Some(message) = message {
             self.apply_change(seq, seq, message);
@@ -120,11 +115,14 @@ impl Engine {
             match meta.kind {
                 DeliveryKind::Edit => {
                     message.changes.push((event, false));
+                    message.former.push(message.row.digest);
+                    message.former.truncate(16);
                     message.row.digest = meta.digest;
                     rows.push(Row::Message(message.row.clone()));
                     if let Some(ids) = &meta.ids {
                         let native = ids.primary.clone();
-                        self.messages.alias(id, meta.room, &native);
+                        let space = self.network.space(meta.room, &meta.account);
+                        self.messages.alias(id, space, &native);
                     }
                 }
                 DeliveryKind::Delete => {
@@ -139,10 +137,16 @@ impl Engine {
                 }
                 DeliveryKind::React => {
                     if let Some(change) = &meta.reactions {
+                        if let Some(said) = meta.said {
+                            message.note_version(meta.room, &meta.author, change, said);
+                        }
                         message.react(meta.room, &meta.author, change);
                     }
                 }
-                DeliveryKind::Post | DeliveryKind::Notice | DeliveryKind::Membership => {}
+                DeliveryKind::Post
+                | DeliveryKind::Notice
+                | DeliveryKind::Membership
+                | DeliveryKind::Thread => {}
             }
         }
         self.store(seq, rows);

@@ -6,9 +6,10 @@ use sameroom_types::ids::Seq;
 use sameroom_types::rows::DeliveryKind;
 
 use crate::engine::{Engine, OpenEvent, Reference, Sealed};
-use crate::lane::Delivery;
+use crate::lane::{Delivery, Parked};
 use crate::network::Network;
 use crate::snapshot::Piece;
+use crate::threads::ThreadMap;
 
 impl Engine {
     pub(crate) fn apply_piece(&mut self, seq: Seq, piece: Piece, sealed: Sealed) {
@@ -20,6 +21,7 @@ impl Engine {
                 self.events.clear();
                 self.lanes.clear();
                 self.excerpts.clear();
+                self.threads = ThreadMap::default();
                 self.policies.clear();
             }
             Piece::Portals(portals) => {
@@ -41,11 +43,8 @@ impl Engine {
                 let left = u32::try_from(waiting.len()).unwrap_or(u32::MAX);
                 for (room, parked) in waiting {
                     let lane = self.lanes.entry(room).or_default();
-                    if parked {
-                        lane.parked.insert(
-                            event,
-                            sameroom_types::rows::ParkReason::Refused { code: "earlier".into() },
-                        );
+                    if let Some(why) = parked {
+                        lane.parked.insert(event, Parked { why, delivery: Delivery::new() });
                     } else {
                         lane.items.insert(event, Delivery::new());
                     }
@@ -62,20 +61,14 @@ impl Engine {
                     None => Reference::None,
                 };
                 let since = self.now.mono;
-                let open = OpenEvent {
-                    meta,
-                    body,
-                    left,
-                    reference,
-                    since,
-                    age_before: Duration::ZERO,
-                    spools: Vec::new(),
-                };
+                self.tokens.insert(meta.token, event);
+                let thread = meta.thread.map_or(Reference::None, Reference::Known);
+                let (before, spools) = (Duration::ZERO, Vec::new());
+                let open = OpenEvent { meta, body, left, reference, thread, since, before, spools };
                 self.events.insert(event, open);
             }
-            Piece::Attempt { delivery, account, files, placed, as_of, makes, done } => {
-                self.apply_attempt(delivery, account, files, placed, as_of, makes, &done, sealed);
-            }
+            Piece::Attempt { meta, done } => self.apply_attempt(*meta, &done, sealed),
+            Piece::Threads(threads) => self.threads = ThreadMap::restore(threads),
             Piece::Excerpt { message, at } => {
                 if let Sealed::Excerpt(excerpt) = sealed {
                     self.excerpts.insert(message, (at, excerpt));

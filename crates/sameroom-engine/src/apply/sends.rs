@@ -9,53 +9,80 @@ use sameroom_types::time::Timestamp;
 use crate::engine::{Engine, Sealed};
 use crate::lane::{Attempt, Part};
 use crate::messages::{Copy, CopyPart};
+use crate::record::AttemptMeta;
 
 impl Engine {
-    #[expect(clippy::too_many_arguments, reason = "the fields of one record")]
-    pub(crate) fn apply_attempt(
-        &mut self,
-        id: DeliveryId,
-        account: AccountId,
-        files: u32,
-        placed: Option<Vec<Emoji>>,
-        as_of: Seq,
-        makes: Vec<u32>,
-        done: &[bool],
-        sealed: Sealed,
-    ) {
+    pub(crate) fn apply_attempt(&mut self, meta: AttemptMeta, done: &[bool], sealed: Sealed) {
+        let id = meta.delivery;
         let frozen = match sealed {
             Sealed::Frozen(frozen) => Some(frozen),
             _ => None,
         };
-        let kind = self.events.get(&id.event).map(|event| event.meta.kind);
-        if kind == Some(DeliveryKind::Post)
-            && let Some(message) = self.messages.get_mut(MessageId(id.event.0))
-        {
-            let text_parts = done.len() - (files as usize).min(done.len());
-            let parts = (0..done.len())
-                .map(|index| CopyPart { ids: None, is_file: index >= text_parts, deleted: false })
-                .collect();
-            message.copies.entry(id.room).or_insert_with(|| Copy {
-                account: account.clone(),
-                parts,
-                deleted: false,
-                as_of,
-            });
+        let is_post = self.events.get(&id.event).is_some_and(|event| event.meta.kind == DeliveryKind::Post);
+        if is_post && meta.opens.is_none() {
+            self.apply_images(&meta, done.len());
+        }
+        for (event, _) in &meta.shares {
+            if let Some(item) = self.delivery_mut(DeliveryId { event: *event, room: id.room }) {
+                item.within = Some(id.event);
+            }
         }
         let parts = done
             .iter()
             .map(|done| if *done { Part::Done(None) } else { Part::Unsure { not_before: self.now.mono } })
             .collect();
         if let Some(item) = self.delivery_mut(id) {
-            item.attempt = Some(Attempt { account, frozen, parts, files, placed, as_of, makes });
+            let AttemptMeta { account, files, placed, as_of, makes, shares, opens, .. } = meta;
+            item.attempt = Some(Attempt {
+                account,
+                frozen,
+                parts,
+                files,
+                placed,
+                as_of,
+                makes,
+                shares,
+                opens,
+                tried: true,
+                outdated: false,
+            });
         }
     }
 
+    /// The message, and those of the same album, have images in the room from now on.
+    fn apply_images(&mut self, meta: &AttemptMeta, count: usize) {
+        let id = meta.delivery;
+        let space = self.network.space(id.room, &meta.account);
+        let texts = count - (meta.files as usize).min(count);
+        let of_others = |part: u32| meta.shares.iter().any(|(_, parts)| parts.contains(&part));
+        let mut image = |event: Seq, is_its: &dyn Fn(u32) -> bool| {
+            let Some(message) = self.messages.get_mut(MessageId(event.0)) else { return };
+            let known = message.copies.get(&id.room);
+            if known.is_some_and(|copy| copy.parts.iter().any(|part| part.ids.is_some())) {
+                return;
+            }
+            let parts = (0..)
+                .zip(0..count)
+                // A part that is another message's image is as good as deleted for this one.
+                .map(|(part, index)| CopyPart { ids: None, is_file: index >= texts, deleted: !is_its(part) })
+                .collect();
+            let copy =
+                Copy { account: meta.account.clone(), space, parts, deleted: false, as_of: meta.as_of };
+            message.copies.insert(id.room, copy);
+        };
+        image(id.event, &|part| !of_others(part));
+        for (event, parts) in &meta.shares {
+            image(*event, &|part| parts.contains(&part));
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one record")]
     pub(crate) fn apply_done(
         &mut self,
         seq: Seq,
         id: DeliveryId,
         part: u32,
+        account: AccountId,
         ids: Option<NativeIds>,
         shown: bool,
         at: Timestamp,
@@ -65,28 +92,35 @@ impl Engine {
         let Some(slot) = attempt.parts.get_mut(part as usize) else { return };
         *slot = Part::Done(ids.clone());
         let finished = attempt.is_done();
-        let account = attempt.account.clone();
+        let shares = attempt.shares.clone();
         let (attempts, repeats) = (item.attempts, item.repeats);
+        self.apply_copy(seq, id, part, ids.as_ref(), &account, &shares);
+        if !finished {
+            return;
+        }
+        self.apply_effects_on_copy(seq, id);
         let mut rows = Vec::new();
-        self.apply_copy(seq, id, part, ids.as_ref(), &account);
-        if finished {
-            self.apply_effects_on_copy(seq, id);
-            if let Some(event) = self.events.get(&id.event)
-                && event.meta.kind != DeliveryKind::Notice
+        let events: Vec<Seq> =
+            std::iter::once(id.event).chain(shares.iter().map(|(event, _)| *event)).collect();
+        for event in &events {
+            if let Some(open) = self.events.get(event)
+                && open.meta.kind != DeliveryKind::Notice
             {
                 rows.push(Row::Delivery(DeliveryRow {
-                    delivery: id,
-                    message: self.message_of(id.event, &event.meta),
-                    what: event.meta.kind,
+                    delivery: DeliveryId { event: *event, room: id.room },
+                    message: self.message_of(*event, &open.meta),
+                    what: open.meta.kind,
                     state: DeliveryState::Delivered,
                     attempts,
                     repeats,
                     shown,
-                    accepted: event.meta.at,
+                    accepted: open.meta.at,
                     at,
                 }));
             }
-            self.remove_delivery(seq, id);
+        }
+        for event in events {
+            self.remove_delivery(seq, DeliveryId { event, room: id.room });
         }
         self.store(seq, rows);
     }
@@ -99,12 +133,20 @@ impl Engine {
         part: u32,
         ids: Option<&NativeIds>,
         account: &AccountId,
+        shares: &[(Seq, Vec<u32>)],
     ) {
-        let Some(event) = self.events.get(&id.event) else { return };
-        let message = match event.meta.kind {
-            DeliveryKind::Post => MessageId(id.event.0),
-            _ => return,
-        };
+        let is_post = self.events.get(&id.event).is_some_and(|event| event.meta.kind == DeliveryKind::Post);
+        if !is_post {
+            return;
+        }
+        let owner =
+            shares.iter().find(|(_, parts)| parts.contains(&part)).map_or(id.event, |(event, _)| *event);
+        let message = MessageId(owner.0);
+        let space = self.network.space(id.room, account);
+        if let Some(copy) = self.messages.get_mut(message).and_then(|known| known.copies.get_mut(&id.room)) {
+            copy.account = account.clone();
+            copy.space = space;
+        }
         if let Some(ids) = ids {
             self.messages.learn(message, id.room, part, ids);
         }
@@ -116,6 +158,7 @@ impl Engine {
         let row = CopyRow {
             message,
             room: id.room,
+            space,
             part,
             account: account.clone(),
             ids: ids.cloned(),
@@ -220,6 +263,7 @@ pub(crate) fn copy_rows(message: MessageId, room: RoomId, copy: &Copy) -> Vec<Ro
             Row::Copy(CopyRow {
                 message,
                 room,
+                space: copy.space,
                 part,
                 account: copy.account.clone(),
                 ids: slot.ids.clone(),

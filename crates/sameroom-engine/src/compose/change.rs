@@ -11,9 +11,9 @@ use sameroom_types::policy::{DeletePolicy, EditPolicy};
 use sameroom_types::rows::{DeliveryKind, SkipReason};
 use sameroom_types::text::Text;
 
-use crate::compose::{Prepared, Target, one_line, post, skip};
-use crate::engine::{Engine, Reference};
-use crate::record::Excerpt;
+use crate::compose::{Made, Prepared, Target, one_line, post, skip};
+use crate::engine::{Engine, Reference, Sealed};
+use crate::record::{EventMeta, Excerpt, Record};
 
 impl Engine {
     pub(crate) fn prepare_change(
@@ -28,14 +28,14 @@ impl Engine {
             Reference::Loading => return Prepared::Wait(None),
             Reference::Awaited { until } if until > self.now.mono => return Prepared::Wait(Some(until)),
             Reference::Awaited { .. } | Reference::Unknown | Reference::None => {
-                self.awaiting.retain(|(_, seq), _| *seq != id.event);
+                self.awaiting.retain(|(_, seq, _), _| *seq != id.event);
                 return skip(SkipReason::NoTarget);
             }
         };
         // The copy itself is still on its way into this room.
         let post = Seq(message_id.0);
         if self.lanes.get(&id.room).is_some_and(|lane| lane.items.contains_key(&post)) {
-            return Prepared::Wait(None);
+            return if post < id.event { Prepared::Wait(None) } else { self.put_behind(id) };
         }
         // An earlier change of it is not confirmed: sent again later, it would undo this one.
         let unsettled = self.lanes.get(&id.room).is_some_and(|lane| {
@@ -61,6 +61,16 @@ impl Engine {
         }
     }
 
+    /// A change whose message was accepted after it, as happens when rooms are read back at different speeds: it is
+    /// accepted once more, for this room alone, so that it comes behind its message.
+    fn put_behind(&mut self, id: DeliveryId) -> Prepared {
+        let Some(event) = self.events.get(&id.event) else { return skip(SkipReason::NoTarget) };
+        let Some(body) = event.body.clone() else { return skip(SkipReason::NoTarget) };
+        let meta = EventMeta { targets: vec![id.room], cursor: None, ..event.meta.clone() };
+        self.commit(Record::Event(meta), None, Sealed::Event(body));
+        skip(SkipReason::NoChange)
+    }
+
     pub(crate) fn prepare_edit(
         &mut self,
         id: DeliveryId,
@@ -79,7 +89,9 @@ impl Engine {
         if copy.as_of >= id.event {
             return skip(SkipReason::NoChange);
         }
-        let posted_at = known.row.at;
+        // Only the account that posted a copy can change it.
+        let is_ours = copy.account == target.account && copy.space == target.space;
+        let age = known.age(self.now);
         let texts: Vec<(u32, Option<NativeIds>)> = (0..)
             .zip(&copy.parts)
             .filter(|(_, part)| !part.is_file && !part.deleted)
@@ -87,12 +99,12 @@ impl Engine {
             .collect();
         let next_part = u32::try_from(copy.parts.len()).unwrap_or(u32::MAX);
         let shown = self.shown_author(target, author);
-        let in_window = target
-            .can
-            .edit_window
-            .is_none_or(|window| self.now.wall.since(posted_at) + Duration::from_secs(5) < window);
+        let in_window = target.can.edit_window.is_none_or(|window| age + Duration::from_secs(5) < window);
         let addressable = !texts.is_empty() && texts.iter().all(|(_, ids)| ids.is_some());
+        let refused = self.delivery_mut(id).is_some_and(|item| item.plain);
         let native = target.can.edit.is_full()
+            && is_ours
+            && !refused
             && in_window
             && addressable
             && target.policy.room.edits == EditPolicy::Apply;
@@ -126,7 +138,7 @@ impl Engine {
                 makes.push(index);
             }
         }
-        Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event }
+        Made::change(actions, makes, id.event)
     }
 
     /// One line that says what changed, for rooms whose copies can't change.
@@ -154,8 +166,7 @@ impl Engine {
         let rendered = self.render(target, &prefix, &Text::plain(&line));
         let actions: Vec<Action> =
             rendered.into_iter().take(1).map(|text| post(text, shown.clone(), None, false)).collect();
-        let makes = vec![u32::MAX; actions.len()];
-        Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event }
+        Made::lines(actions, id.event)
     }
 
     pub(crate) fn prepare_delete(
@@ -170,25 +181,28 @@ impl Engine {
         }
         let Some(known) = self.messages.get(message) else { return skip(SkipReason::NoTarget) };
         let is_original = known.row.room == id.room;
-        let parts: Vec<(u32, NativeIds)> = if is_original {
-            vec![(u32::MAX, known.row.ids.clone())]
-        } else {
-            known.parts_in(id.room).into_iter().map(|(index, ids, _)| (index, ids)).collect()
-        };
-        let has_copy = is_original || known.copies.get(&id.room).is_some_and(|copy| !copy.deleted);
+        let copy = known.copies.get(&id.room);
+        let is_ours = copy.is_some_and(|copy| copy.account == target.account);
+        let parts: Vec<(u32, NativeIds)> = known
+            .parts_in(id.room, target.space)
+            .into_iter()
+            .map(|(index, ids, _)| (if is_original { u32::MAX } else { index }, ids))
+            .collect();
+        let has_copy = is_original || copy.is_some_and(|copy| !copy.deleted);
         if !has_copy {
             return skip(SkipReason::NoTarget);
         }
-        let can = if is_original { target.can.moderate } else { target.can.delete };
-        if can.is_full() && target.policy.room.deletes == DeletePolicy::Apply && !parts.is_empty() {
-            let makes = parts.iter().map(|(index, _)| *index).collect();
-            let actions = parts
+        let refused = self.delivery_mut(id).is_some_and(|item| item.plain);
+        let can = if is_ours { target.can.delete } else { target.can.moderate };
+        if can.is_full() && !refused && target.policy.room.deletes == DeletePolicy::Apply && !parts.is_empty()
+        {
+            let (makes, actions) = parts
                 .into_iter()
-                .map(|(_, target)| Action::Delete { target, moderate: is_original })
-                .collect();
-            return Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event };
+                .map(|(index, target)| (index, Action::Delete { target, moderate: !is_ours }))
+                .unzip();
+            return Made::change(actions, makes, id.event);
         }
-        if is_original || can == Support::Dropped {
+        if is_original || target.can.delete == Support::Dropped {
             return skip(SkipReason::NoForm);
         }
         let said = self
@@ -208,12 +222,7 @@ impl Engine {
         let actions: Vec<Action> =
             rendered.into_iter().take(1).map(|text| post(text, None, None, true)).collect();
         let makes = vec![u32::MAX; actions.len()];
-        Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event }
-    }
-
-    /// The parts by which a room knows a message.
-    pub(crate) fn target_of(&self, message: MessageId, room: RoomId) -> Vec<(u32, NativeIds, bool)> {
-        self.messages.get(message).map(|message| message.parts_in(room)).unwrap_or_default()
+        Made::change(actions, makes, id.event)
     }
 
     /// The beginning of a message as a room last heard of it, as far as that is remembered.

@@ -1,123 +1,202 @@
 //! A message as its target shows it.
 
-use sameroom_markup::{first_line, is_blank, map_mentions, no_ping, prepend, split};
-use sameroom_types::action::{Action, OutboundFile, Rendered};
-use sameroom_types::event::{Content, Post};
-use sameroom_types::ids::{DeliveryId, MessageId, Seq};
+use std::time::Duration;
+
+use sameroom_markup::{is_blank, map_mentions, prepend, split};
+use sameroom_types::action::{Action, OutboundFile, OutboundPost, Rendered};
+use sameroom_types::capabilities::Files;
+use sameroom_types::event::{Author, Content, FileRef, Post};
+use sameroom_types::ids::{DeliveryId, MessageId, NativeIds, RemoteThreadId, Seq};
 use sameroom_types::rows::SkipReason;
 use sameroom_types::text::{Block, Inline, Mention, Text};
 
-use crate::compose::author::sameroom_name;
 use crate::compose::file::FileForm;
-use crate::compose::{Prepared, Target, post, skip};
-use crate::engine::{Engine, Reference};
+use crate::compose::replies::{Answered, with_quote};
+use crate::compose::thread::Place;
+use crate::compose::{Made, Prepared, Target, skip};
+use crate::engine::Engine;
+use crate::files::spool_id;
 use crate::ingest::content_of;
 use crate::record::End;
 
+/// How long after the last part of an album another one may come.
+const ALBUM_PAUSE: Duration = Duration::from_millis(500);
+
+/// One post, or one of an album.
+struct Piece {
+    event: Seq,
+    content: Content,
+}
+
 impl Engine {
     pub(crate) fn prepare_post(&mut self, id: DeliveryId, target: &Target, message: &Post) -> Prepared {
-        // What was changed before it was sent is sent as it now stands.
-        let Some((content, as_of)) = self.current_content(id, &message.content) else {
+        // What was changed before it was sent is sent as it now stands. But what a power loss or a restored backup
+        // made us forget may stand there already: it is found or repeated as it was, and the changes follow.
+        let once = target.can.once;
+        let may_stand = self.delivery_mut(id).is_some_and(|item| item.suspect)
+            && (once.key.is_some() || once.history.is_some());
+        let current = if may_stand {
+            Some((message.content.clone(), id.event))
+        } else {
+            self.current_content(id, &message.content)
+        };
+        let Some((content, mut as_of)) = current else {
             return Prepared::End(End::Withdrawn);
         };
-        if self.reference_of(id.event) == Reference::None
-            && let Some(reply) = &message.reply
-        {
-            let room = self.events.get(&id.event).map(|event| event.meta.room);
-            if let Some(room) = room {
-                let native = reply.message.clone();
-                self.find_reference(id.event, room, native);
-            }
-        }
-        let mut reply = None;
-        let mut quoted = None;
-        match self.reference_of(id.event) {
-            Reference::None | Reference::Unknown => {
-                quoted = message
-                    .reply
-                    .as_ref()
-                    .map(|reply| (reply.author.clone(), reply.excerpt.clone().unwrap_or_default()));
-            }
-            Reference::Loading => return Prepared::Wait(None),
-            Reference::Awaited { until } if until > self.now.mono => return Prepared::Wait(Some(until)),
-            Reference::Awaited { .. } => self.give_up_reference(id.event),
-            Reference::Known(known) => {
-                let sending =
-                    self.lanes.get(&id.room).is_some_and(|lane| lane.items.contains_key(&Seq(known.0)));
-                if sending {
-                    return Prepared::Wait(None);
-                }
-                reply = self.target_of(known, id.room).into_iter().next().map(|(_, ids, _)| ids);
-                if !target.can.replies.is_full() || reply.is_none() {
-                    reply = None;
-                    let excerpt = self.excerpt_in(known, id.room).cloned();
-                    let given = message.reply.as_ref();
-                    let author = excerpt
-                        .as_ref()
-                        .map(|excerpt| excerpt.author.clone())
-                        .or_else(|| given.and_then(|reply| reply.author.clone()));
-                    let text = excerpt
-                        .map(|excerpt| excerpt.text)
-                        .or_else(|| given.and_then(|reply| reply.excerpt.clone()))
-                        .unwrap_or_default();
-                    quoted = Some((author, text));
-                }
-            }
-        }
-        let files = match self.ready_files(id.event, &content) {
-            Ok(files) => files,
+        let others = match self.rest_of_album(id) {
+            Ok(others) => others,
             Err(until) => return Prepared::Wait(Some(until)),
         };
+        let (reply, quoted) = match self.answer_of(id, target, message) {
+            Answered::Wait(until) => return Prepared::Wait(until),
+            Answered::By { reply, quoted } => (reply, quoted),
+        };
+        let place = match self.place_in(id, target) {
+            Place::Wait(until) => return Prepared::Wait(until),
+            Place::Open(made) => return Prepared::Ready(made),
+            Place::At { thread, lead } => (thread, lead),
+        };
+        let mut pieces = vec![Piece { event: id.event, content }];
+        for event in others {
+            let Some(original) =
+                self.events.get(&event).and_then(|open| content_of(open.body.as_deref()?)).cloned()
+            else {
+                continue;
+            };
+            if let Some((content, at)) = self.current_content(DeliveryId { event, ..id }, &original) {
+                as_of = as_of.max(at);
+                pieces.push(Piece { event, content });
+            }
+        }
+        let mut states = Vec::new();
+        for piece in &pieces {
+            match self.ready_files(piece.event, &piece.content) {
+                Ok(files) => states.push(files),
+                Err(until) => return Prepared::Wait(Some(until)),
+            }
+        }
         let author = self.shown_author(target, &message.author);
         let late = self.is_late(id);
         if late && let Some(item) = self.delivery_mut(id) {
             item.late = true;
         }
-        let prefix = self.prefix(id, target, &message.author, author.is_some(), &content.kind, late);
-        let forms: Vec<FileForm> = content
-            .files
-            .iter()
-            .zip(files)
-            .map(|(file, state)| self.file_form(target, file, state))
-            .collect();
-        let mut text = self.adapt(target, content.text.clone());
+        let kind = pieces[0].content.kind.clone();
+        let prefix = self.prefix(id, target, &message.author, author.is_some(), &kind, late);
+        let mut uploads: Vec<(Seq, FileRef)> = Vec::new();
+        let mut lines: Vec<(Seq, String)> = Vec::new();
+        let mut text = Text::default();
+        let mut said_by = Vec::new();
+        for (piece, states) in pieces.iter().zip(states) {
+            if !is_blank(&piece.content.text) {
+                said_by.push(piece.event);
+                text.blocks.extend(self.adapt(target, piece.content.text.clone()).blocks);
+            }
+            for ((index, file), state) in (0..).zip(&piece.content.files).zip(states) {
+                match self.file_form(target, spool_id(piece.event, index), file, state) {
+                    FileForm::Upload(file) => uploads.push((piece.event, file)),
+                    FileForm::Line(line) => lines.push((piece.event, line)),
+                }
+            }
+        }
+        let (thread, lead) = place;
         if let Some((who, excerpt)) = quoted {
             text = with_quote(target, text, who.as_deref(), &excerpt);
+        } else if let Some(lead) = lead {
+            text = prepend(&[Inline::Text(lead)], text);
         }
-        let mut actions: Vec<Action> = Vec::new();
+        // The words of several posts of an album stand together; they are those of the first then.
+        let speaker = if let [only] = said_by[..] { only } else { id.event };
+        let mut made =
+            Made { as_of, taken: pieces[1..].iter().map(|piece| piece.event).collect(), ..Made::default() };
         if !is_blank(&text) {
             for part in self.render(target, &prefix, &text) {
                 // Only the first part answers; the rest belong to it.
-                let reply = if actions.is_empty() { reply.clone() } else { None };
-                actions.push(post(part, author.clone(), reply, false));
+                let reply = if made.actions.is_empty() { reply.clone() } else { None };
+                made.actions.push(Action::Post(OutboundPost {
+                    text: part,
+                    author: author.clone(),
+                    reply,
+                    thread: thread.clone(),
+                    notice: false,
+                }));
+                made.owners.push(speaker);
             }
         }
-        // Each file is a part of its own, so that an edit of the text leaves it as it is.
-        let texts = actions.len();
-        for form in forms {
-            let reply = if actions.is_empty() { reply.clone() } else { None };
-            match form {
-                FileForm::Upload(file) => {
-                    let caption = if author.is_some() {
-                        Rendered::default()
-                    } else {
-                        let name = Text::plain(&file.name);
-                        self.render(target, &prefix, &name).into_iter().next().unwrap_or_default()
-                    };
-                    let author = author.clone();
-                    actions.push(Action::File(OutboundFile { file, author, caption, reply, thread: None }));
-                }
-                FileForm::Line(line) => {
-                    let line = self.render(target, &prefix, &Text::plain(&line)).into_iter().next();
-                    actions.extend(line.map(|line| post(line, author.clone(), reply, false)));
-                }
-            }
+        self.add_files(target, &mut made, uploads, &prefix, author.as_ref(), reply.as_ref(), thread.as_ref());
+        // A file that is only named or linked is a part of its own too, so that an edit of the text leaves it as it is.
+        for (owner, line) in lines {
+            let reply = if made.actions.is_empty() { reply.clone() } else { None };
+            let Some(text) = self.render(target, &prefix, &Text::plain(&line)).into_iter().next() else {
+                continue;
+            };
+            let (author, thread) = (author.clone(), thread.clone());
+            made.actions.push(Action::Post(OutboundPost { text, author, reply, thread, notice: false }));
+            made.owners.push(owner);
+            made.files += 1;
         }
-        let count = u32::try_from(actions.len() - texts).unwrap_or(u32::MAX);
-        if actions.is_empty() {
+        if made.actions.is_empty() {
             return skip(SkipReason::NoForm);
         }
-        Prepared::Ready { actions, files: count, makes: Vec::new(), placed: None, as_of }
+        Prepared::Ready(Box::new(made))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what all files of one message share")]
+    fn add_files(
+        &self,
+        target: &Target,
+        made: &mut Made,
+        uploads: Vec<(Seq, FileRef)>,
+        prefix: &[Inline],
+        author: Option<&Author>,
+        reply: Option<&NativeIds>,
+        thread: Option<&RemoteThreadId>,
+    ) {
+        let at_once = match target.can.files {
+            Files::Upload { per_message, .. } => usize::from(per_message.max(1)),
+            Files::Link => 1,
+        };
+        let mut uploads = uploads.into_iter().peekable();
+        while let Some((owner, file)) = uploads.next() {
+            let mut more = Vec::new();
+            while more.len() + 1 < at_once
+                && let Some((_, next)) = uploads.next()
+            {
+                more.push(next);
+            }
+            let caption = if author.is_some() {
+                Rendered::default()
+            } else {
+                let name = Text::plain(&file.name);
+                self.render(target, prefix, &name).into_iter().next().unwrap_or_default()
+            };
+            let reply = if made.actions.is_empty() { reply.cloned() } else { None };
+            let author = author.cloned();
+            let thread = thread.cloned();
+            made.actions.push(Action::File(OutboundFile { file, more, author, caption, reply, thread }));
+            made.owners.push(owner);
+            made.files += 1;
+        }
+    }
+
+    /// The other posts of the album that wait with it, once no more of them can be on their way.
+    fn rest_of_album(&self, id: DeliveryId) -> Result<Vec<Seq>, Duration> {
+        let Some(event) = self.events.get(&id.event) else { return Ok(Vec::new()) };
+        let (Some(album), Some(lane)) = (event.meta.album, self.lanes.get(&id.room)) else {
+            return Ok(Vec::new());
+        };
+        let mut last = event.since;
+        let mut others = Vec::new();
+        for (seq, item) in lane.items.range(Seq(id.event.0 + 1)..) {
+            let Some(other) = self.events.get(seq).filter(|other| other.meta.album == Some(album)) else {
+                continue;
+            };
+            if item.attempt.is_none() && item.within.is_none() && other.body.is_some() {
+                others.push(*seq);
+                last = last.max(other.since);
+            }
+        }
+        let until = last + ALBUM_PAUSE;
+        if until > self.now.mono { Err(until) } else { Ok(others) }
     }
 
     /// The latest content of a message whose copy was not tried yet, and the change it comes from;
@@ -157,30 +236,6 @@ impl Engine {
             .map(|part| Rendered { text: part.text, styled: part.styled })
             .collect()
     }
-}
-
-pub(crate) fn with_quote(target: &Target, text: Text, who: Option<&str>, excerpt: &str) -> Text {
-    let start = first_line(&Text::plain(excerpt), 60);
-    let who = who.map(sameroom_name);
-    if target.can.text.multiline {
-        let mut line = Vec::new();
-        if let Some(who) = who {
-            line.push(Inline::Bold(vec![Inline::Text(who)]));
-            line.push(Inline::Text(": ".into()));
-        }
-        line.push(Inline::Text(if start.is_empty() { "…".into() } else { start }));
-        let mut blocks = vec![Block::Quote(vec![Block::Paragraph(line)])];
-        blocks.extend(text.blocks);
-        return Text { blocks };
-    }
-    let who = who.map(|who| no_ping(&who));
-    let lead = match (who, start.is_empty()) {
-        (Some(who), false) => format!("(re {who}: “{start}”) "),
-        (Some(who), true) => format!("(re {who}) "),
-        (None, false) => format!("(re “{start}”) "),
-        (None, true) => return text,
-    };
-    prepend(&[Inline::Text(lead)], text)
 }
 
 pub(crate) fn replace_words(text: Text, pairs: &[(regex::Regex, String)]) -> Text {

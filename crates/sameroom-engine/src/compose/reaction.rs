@@ -10,7 +10,7 @@ use sameroom_types::ids::{DeliveryId, MessageId, RoomId};
 use sameroom_types::rows::SkipReason;
 use sameroom_types::text::{Emoji, Text};
 
-use crate::compose::{Prepared, Target, post, ready, skip};
+use crate::compose::{Made, Prepared, Target, post, ready, skip};
 use crate::engine::Engine;
 
 impl Engine {
@@ -33,7 +33,7 @@ impl Engine {
         if wanted == placed {
             return skip(SkipReason::NoChange);
         }
-        let Some((_, ids, _)) = known.parts_in(id.room).into_iter().next() else {
+        let Some((_, ids, _)) = known.parts_in(id.room, target.space).into_iter().next() else {
             return skip(SkipReason::NoTarget);
         };
         let all: Vec<Emoji> = wanted.iter().cloned().collect();
@@ -49,7 +49,8 @@ impl Engine {
             on.chain(off).collect()
         };
         let makes = vec![u32::MAX; actions.len()];
-        Prepared::Ready { actions, files: 0, makes, placed: Some(all), as_of: id.event }
+        let made = Made { actions, makes, placed: Some(all), as_of: id.event, ..Made::default() };
+        Prepared::Ready(Box::new(made))
     }
 
     /// What our account should show on a message in a room: what people in the rooms that it hears have put there,

@@ -8,6 +8,7 @@ use sameroom_types::rows::DeliveryKind;
 
 use crate::engine::Engine;
 use crate::record::{EventBody, ReactionChange};
+use crate::refer::Wanted;
 
 impl Engine {
     pub(crate) fn take_edit(&mut self, account: &AccountId, room: RoomId, mut inbound: Inbound, edit: &Edit) {
@@ -16,7 +17,7 @@ impl Engine {
             return;
         }
         let digest = self.digest(&(&edit.content.text, edit.content.files.len()));
-        let known = self.messages.find(room, &edit.message);
+        let known = self.find(account, room, &edit.message);
         if let Some(message) = known.and_then(|id| self.messages.get(id)) {
             let by_author = message.row.room == room && message.row.author == edit.author.id;
             if !by_author || message.row.digest == digest || message.row.deleted {
@@ -24,7 +25,7 @@ impl Engine {
             }
         }
         if !edit.revision.is_empty()
-            && self.messages.find(room, &RemoteMessageId::new(edit.revision.clone())).is_some()
+            && self.find(account, room, &RemoteMessageId::new(edit.revision.clone())).is_some()
         {
             return;
         }
@@ -37,7 +38,9 @@ impl Engine {
         }
         let revision = (!edit.revision.is_empty()).then(|| NativeIds::one(edit.revision.to_string()));
         let mut meta = self.change_meta(account, room, targets, DeliveryKind::Edit, &edit.author.id);
-        meta.token = self.token(&(self.place(room), "edit", &edit.message, &edit.revision, digest));
+        // An edit back to what was said before is another edit: its time tells them apart.
+        let version = (&edit.revision, inbound.at, &inbound.cursor);
+        meta.token = self.token(&(self.place(room), "edit", &edit.message, version, digest));
         meta.ids = revision;
         meta.message = known;
         meta.role = edit.author.role;
@@ -45,7 +48,7 @@ impl Engine {
         self.remember_excerpt(&meta, &edit.author.name, &plain_text(&edit.content.text));
         let seq = self.accept(meta, EventBody::Inbound(Box::new(inbound)));
         if known.is_none() {
-            self.find_reference(seq, room, edit.message.clone());
+            self.find_reference(seq, room, edit.message.clone(), Wanted::Message);
         }
     }
 
@@ -58,7 +61,7 @@ impl Engine {
     ) {
         let relay = self.policy(room).room.relay;
         for native in &deletion.messages {
-            let known = self.messages.find(room, native);
+            let known = self.find(account, room, native);
             if let Some(message) = known.and_then(|id| self.messages.get(id)) {
                 let gone = match message.copies.get(&room) {
                     _ if message.row.room == room => message.row.deleted,
@@ -92,7 +95,7 @@ impl Engine {
             let inbound = Inbound { event: RoomEvent::Deleted(one), ..inbound.clone() };
             let seq = self.accept(meta, EventBody::Inbound(Box::new(inbound)));
             if known.is_none() {
-                self.find_reference(seq, room, native.clone());
+                self.find_reference(seq, room, native.clone(), Wanted::Message);
             }
         }
     }
@@ -124,7 +127,7 @@ impl Engine {
         {
             return;
         }
-        let known = self.messages.find(room, &reaction.message);
+        let known = self.find(account, room, &reaction.message);
         if let Some(message) = known.and_then(|id| self.messages.get(id)) {
             let person = &reaction.author.id;
             let same = match &change {
@@ -136,7 +139,8 @@ impl Engine {
                         && all.iter().all(|emoji| message.has_reaction(room, person, emoji))
                 }
             };
-            if same {
+            let stale = inbound.at.is_some_and(|said| message.is_stale(room, person, &change, said));
+            if same || stale {
                 return;
             }
         }
@@ -146,10 +150,17 @@ impl Engine {
         }
         let mut meta = self.change_meta(account, room, targets, DeliveryKind::React, &reaction.author.id);
         meta.message = known;
+        // The same if it is reported and accepted again; another one if it is done again.
+        if inbound.at.is_some() || inbound.cursor.is_some() {
+            let version = (inbound.at, &inbound.cursor, &change);
+            let who = (&reaction.message, &reaction.author.id);
+            meta.token = self.token(&(self.place_of(room, account), "react", who, version));
+        }
+        meta.said = inbound.at;
         meta.reactions = Some(change);
         let seq = self.accept(meta, EventBody::Inbound(Box::new(inbound)));
         if known.is_none() {
-            self.find_reference(seq, room, reaction.message.clone());
+            self.find_reference(seq, room, reaction.message.clone(), Wanted::Message);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use sameroom_markup::{is_blank, plain_text, sanitise};
 use sameroom_types::event::{ContentKind, Edit, Inbound, Post, RoomEvent};
-use sameroom_types::ids::{AccountId, DeliveryId, MessageId, NativeIds, RealmId, RoomId};
+use sameroom_types::ids::{AccountId, DeliveryId, Mark, MessageId, NativeIds, RealmId, RoomId};
 use sameroom_types::policy::{DeletePolicy, EditPolicy, Relay};
 use sameroom_types::room::RoomKind;
 use sameroom_types::rows::DeliveryKind;
@@ -13,6 +13,7 @@ use crate::engine::{Engine, Sealed};
 use crate::files::safe_file_name;
 use crate::ingest::EXCERPT;
 use crate::record::{EventBody, EventMeta, Excerpt, Record};
+use crate::refer::Wanted;
 
 impl Engine {
     pub(crate) fn take_post(
@@ -31,7 +32,7 @@ impl Engine {
             if self.is_ours(realm, &post.author.id)
                 && let Some(event) = self.tokens.get(&mark.token).copied()
             {
-                self.learn_echo(DeliveryId { event, room }, mark.part, &post.ids);
+                self.learn_echo(account, DeliveryId { event, room }, mark, &post.ids);
             }
             return;
         }
@@ -43,7 +44,12 @@ impl Engine {
         }
         let text = plain_text(&post.content.text);
         let digest = self.digest(&(&post.content.text, post.content.files.len()));
-        if self.is_repeat(room, post, digest) {
+        let space = self.network.space(room, account);
+        if self.is_repeat(space, post, digest) {
+            return;
+        }
+        if let Some(message) = self.known_by_others(room, space, post, digest) {
+            self.note(Record::IdsAlso { message, space, ids: post.ids.clone() });
             return;
         }
         let policy = self.policy(room);
@@ -66,10 +72,13 @@ impl Engine {
             || policy.room.relay == Relay::In
             || (post.author.is_bot && !policy.room.bots)
             || (post.content.kind == ContentKind::Notice && !policy.room.bots)
-            || matches!(post.content.kind, ContentKind::Encrypted | ContentKind::Disappearing)
             || policy.ignores(&post.author.name, &text)
             || (is_blank(&post.content.text) && post.content.files.is_empty())
         {
+            return;
+        }
+        if matches!(post.content.kind, ContentKind::Encrypted | ContentKind::Disappearing) {
+            self.tell_unreadable(room, &post.content.kind);
             return;
         }
         if self.is_bounce(room, &post.author.id, &post.author.name, &text) {
@@ -86,39 +95,50 @@ impl Engine {
             }
         }
         let reference = post.reply.as_ref().map(|reply| reply.message.clone());
+        let thread = self.thread_of(account, room, post);
+        let seeks_root = thread.is_none() && self.seeks_root(room, post);
+        let album =
+            post.album.as_ref().map(|album| self.token(&(self.place(room), "album", album, &post.author.id)));
         let meta = EventMeta {
             room,
             account: account.clone(),
             at: self.now.wall,
             version: self.network.version,
             targets,
-            cursor: self.take_cursor(room),
+            cursor: self.cursors.remove(&(room, account.clone())),
             kind: DeliveryKind::Post,
             ids: Some(post.ids.clone()),
             author: post.author.id.clone(),
             message: None,
             role: post.author.role,
             reactions: None,
-            token: self.token(&(self.place(room), &post.ids.primary)),
+            said: None,
+            thread,
+            album,
+            token: self.token(&(self.place_of(room, account), &post.ids.primary)),
             digest,
         };
         self.remember_excerpt(&meta, &post.author.name, &text);
         self.remember_for_bounces(&meta, &post.author.name, &text);
         let seq = self.accept(meta, EventBody::Inbound(Box::new(inbound)));
         if let Some(native) = reference {
-            self.find_reference(seq, room, native);
+            self.find_reference(seq, room, native, Wanted::Message);
+        }
+        if let Some(thread) = post.thread.as_ref().filter(|_| seeks_root) {
+            self.find_reference(seq, room, thread.as_str().into(), Wanted::Thread);
         }
         self.fetch_files(seq);
     }
 
     /// Whether this message was accepted before: same ids, and same content unless ids are reused.
-    pub(crate) fn is_repeat(&self, room: RoomId, post: &Post, digest: [u8; 16]) -> bool {
-        let Some(known) = post.ids.iter().find_map(|id| self.messages.find(room, id)) else { return false };
+    pub(crate) fn is_repeat(&self, space: RoomId, post: &Post, digest: [u8; 16]) -> bool {
+        let Some(known) = post.ids.iter().find_map(|id| self.messages.find(space, id)) else { return false };
         let Some(message) = self.messages.get(known) else { return false };
         let old = self.now.wall.since(message.row.at).as_secs() > 3600;
         // Ids that senders choose may come again for something else; those of the platform never do.
-        let by_primary = self.messages.find(room, &post.ids.primary) == Some(known);
-        message.row.digest == digest || !old || (by_primary && post.ids.origin.is_some())
+        let by_primary = self.messages.find(space, &post.ids.primary) == Some(known);
+        let said_before = message.row.digest == digest || message.former.contains(&digest);
+        said_before || !old || (by_primary && post.ids.origin.is_some())
     }
 
     pub(crate) fn take_observed(
@@ -129,7 +149,7 @@ impl Engine {
         inbound: Inbound,
         post: Post,
     ) {
-        let known = post.ids.iter().find_map(|id| self.messages.find(room, id));
+        let known = post.ids.iter().find_map(|id| self.find(account, room, id));
         let Some(message) = known.and_then(|id| self.messages.get(id)) else {
             self.take_post(account, room, realm, inbound, &post);
             return;
@@ -178,14 +198,32 @@ impl Engine {
     }
 
     /// A send of ours came back as an event: its ids are now known.
-    pub(crate) fn learn_echo(&mut self, delivery: DeliveryId, part: u32, ids: &NativeIds) {
-        let known = ids.iter().all(|id| self.messages.find(delivery.room, id).is_some());
+    pub(crate) fn learn_echo(
+        &mut self,
+        account: &AccountId,
+        delivery: DeliveryId,
+        mark: &Mark,
+        ids: &NativeIds,
+    ) {
+        let space = self.network.space(delivery.room, account);
+        let known = ids.iter().all(|id| self.messages.find(space, id).is_some());
         if known {
             return;
         }
-        let state = self
-            .delivery_mut(delivery)
-            .and_then(|item| item.attempt.as_ref()?.parts.get(part as usize).cloned());
+        // Within an album a part stands in the attempt of the album's first post.
+        let first = self.delivery_mut(delivery).and_then(|item| item.within);
+        let key = Mark::key(&mark.installation, mark.token, mark.room, mark.part);
+        let delivery = DeliveryId { event: first.unwrap_or(delivery.event), ..delivery };
+        let attempt = self.delivery_mut(delivery).and_then(|item| item.attempt.as_ref());
+        let frozen = attempt.and_then(|attempt| attempt.frozen.as_ref());
+        let part = frozen
+            .and_then(|frozen| frozen.iter().find(|request| request.key == key))
+            .map_or(mark.part, |request| request.part);
+        let sender = attempt.map(|attempt| attempt.account.clone());
+        let state = attempt.and_then(|attempt| attempt.parts.get(part as usize).cloned());
+        if sender.is_some_and(|sender| self.network.space(delivery.room, &sender) != space) {
+            return;
+        }
         match state {
             Some(crate::lane::Part::Done(_)) | None => {
                 if self.messages.get(MessageId(delivery.event.0)).is_some() {

@@ -73,24 +73,25 @@ impl Engine {
 
     /// Puts a parked delivery back into its lane, to be delivered late.
     pub(crate) fn retry_parked(&mut self, delivery: DeliveryId) -> bool {
-        let parked =
-            self.lanes.get(&delivery.room).is_some_and(|lane| lane.parked.contains_key(&delivery.event));
-        if parked {
-            let at = self.now.wall;
-            self.note(Record::Ended { delivery, end: End::Retried, at });
-            self.dirty.insert(delivery.room);
-        }
-        parked
+        let Some(parked) = self.lanes.get(&delivery.room).and_then(|lane| lane.parked.get(&delivery.event))
+        else {
+            return false;
+        };
+        // What was sent in one with others is sent on in one with them.
+        let delivery = DeliveryId { event: parked.delivery.within.unwrap_or(delivery.event), ..delivery };
+        let at = self.now.wall;
+        self.note(Record::Ended { delivery, end: End::Retried, at });
+        self.dirty.insert(delivery.room);
+        true
     }
 
     /// Gives up a delivery that waits or is parked; one that is on its way stays.
     pub(crate) fn drop_delivery(&mut self, delivery: DeliveryId, end: End) -> bool {
         let Some(lane) = self.lanes.get(&delivery.room) else { return false };
         let parked = lane.parked.contains_key(&delivery.event);
-        let untried = lane
-            .items
-            .get(&delivery.event)
-            .is_some_and(|item| item.attempt.as_ref().is_none_or(crate::lane::Attempt::is_untried));
+        let untried = lane.items.get(&delivery.event).is_some_and(|item| {
+            item.within.is_none() && item.attempt.as_ref().is_none_or(crate::lane::Attempt::is_untried)
+        });
         if parked || untried {
             let at = self.now.wall;
             self.note(Record::Ended { delivery, end, at });

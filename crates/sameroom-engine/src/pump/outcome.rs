@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sameroom_types::action::{Answer, Outcome, Refusal, RefusalKind, Wait};
+use sameroom_types::action::{Action, Answer, Outcome, Refusal, RefusalKind, Wait};
 use sameroom_types::ids::{AccountId, DeliveryId, NativeIds, RoomId};
 use sameroom_types::room::Health;
 use sameroom_types::rows::{DeliveryKind, ParkReason, SkipReason};
@@ -16,6 +16,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 
 impl Engine {
     pub(crate) fn on_sent(&mut self, account: &AccountId, delivery: DeliveryId, part: u32, outcome: Outcome) {
+        let delivery = DeliveryId { room: self.network.current(delivery.room), ..delivery };
         let room = delivery.room;
         let state = self
             .delivery_mut(delivery)
@@ -26,7 +27,7 @@ impl Engine {
             // Already ended or confirmed: only ids can be new, or a second look that shows it.
             (None | Some(Part::Done(_)), Outcome::Done { ids, .. }) => {
                 if let Some(ids) = ids {
-                    self.learn_late(delivery, part, &ids);
+                    self.learn_late(account, delivery, part, &ids);
                 }
             }
             (None | Some(Part::Done(_) | Part::Todo), _) => {}
@@ -38,6 +39,9 @@ impl Engine {
             }
             (Some(_), Outcome::Unknown { .. }) => {
                 let not_before = self.now.mono;
+                if let Some(attempt) = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut()) {
+                    attempt.tried = true;
+                }
                 self.set_part(delivery, part, Part::Unsure { not_before });
             }
             (Some(_), Outcome::Refused(refusal)) => self.refused(account, delivery, part, refusal),
@@ -55,12 +59,26 @@ impl Engine {
         let late = item.late;
         let Some(attempt) = &item.attempt else { return };
         let account = attempt.account.clone();
+        if let Some(thread) = attempt.opens {
+            let native = ids.map(|ids| ids.primary.as_str().into());
+            self.note(Record::ThreadPlaced { thread, room, native });
+            self.dirty.insert(room);
+            return;
+        }
         let last = attempt
             .parts
             .iter()
             .enumerate()
             .all(|(index, state)| index == part as usize || matches!(state, Part::Done(_)));
-        self.note(Record::Done { delivery, part, ids, shown, at: wall });
+        if part == 0
+            && let Some(ids) = &ids
+        {
+            self.note_root(delivery, ids);
+        }
+        if last {
+            self.note_rename(delivery);
+        }
+        self.note(Record::Done { delivery, part, account: account.clone(), ids, shown, at: wall });
         if last && !is_notice {
             let figures = self.figures.accounts.entry(account.clone()).or_default();
             figures.delivered += 1;
@@ -79,8 +97,14 @@ impl Engine {
     }
 
     /// Ids of a part that was confirmed without them.
-    pub(crate) fn learn_late(&mut self, delivery: DeliveryId, part: u32, ids: &NativeIds) {
-        if ids.iter().any(|id| self.messages.find(delivery.room, id).is_none())
+    pub(crate) fn learn_late(
+        &mut self,
+        account: &AccountId,
+        delivery: DeliveryId,
+        part: u32,
+        ids: &NativeIds,
+    ) {
+        if ids.iter().any(|id| self.find(account, delivery.room, id).is_none())
             && self.messages.get(sameroom_types::ids::MessageId(delivery.event.0)).is_some()
         {
             self.note(Record::IdsLearnt { delivery, part, ids: ids.clone() });
@@ -125,8 +149,22 @@ impl Engine {
 
     pub(crate) fn refused(&mut self, account: &AccountId, delivery: DeliveryId, part: u32, refusal: Refusal) {
         let at = self.now.wall;
+        let attempt = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut());
+        let about_message =
+            matches!(refusal.kind, RefusalKind::Message | RefusalKind::Unsupported | RefusalKind::TargetGone);
+        if about_message && let Some(thread) = attempt.as_ref().and_then(|attempt| attempt.opens) {
+            // The post goes into the room itself, and says where it belongs.
+            self.note(Record::ThreadPlaced { thread, room: delivery.room, native: None });
+            return;
+        }
+        if self.falls_back(delivery, part, refusal.kind) {
+            return;
+        }
         match refusal.kind {
-            RefusalKind::Message => self.park(delivery, ParkReason::Refused { code: refusal.code }),
+            RefusalKind::Message => {
+                self.set_part(delivery, part, Part::Todo);
+                self.park(delivery, ParkReason::Refused { code: refusal.code });
+            }
             RefusalKind::Unsupported => {
                 self.note(Record::Ended { delivery, end: End::Skipped(SkipReason::NoForm), at });
             }
@@ -151,7 +189,26 @@ impl Engine {
         }
     }
 
+    /// A copy can't be changed natively any more, though the table says so: a line says what changed.
+    fn falls_back(&mut self, delivery: DeliveryId, part: u32, kind: RefusalKind) -> bool {
+        let Some(item) = self.delivery_mut(delivery) else { return false };
+        let is_change = item
+            .attempt
+            .as_ref()
+            .and_then(|attempt| attempt.frozen.as_ref()?.get(part as usize))
+            .is_some_and(|request| matches!(request.action, Action::Edit { .. } | Action::Delete { .. }));
+        if item.plain || !is_change || kind != RefusalKind::Unsupported {
+            return false;
+        }
+        item.plain = true;
+        if let Some(attempt) = &mut item.attempt {
+            attempt.outdated = true;
+        }
+        true
+    }
+
     pub(crate) fn on_answered(&mut self, delivery: DeliveryId, part: u32, answer: Answer) {
+        let delivery = DeliveryId { room: self.network.current(delivery.room), ..delivery };
         let asking = self
             .delivery_mut(delivery)
             .and_then(|item| item.attempt.as_ref()?.parts.get(part as usize).cloned())

@@ -14,6 +14,7 @@ use sameroom_engine::{Dialects, Effect, Engine, Input, Reply, Request};
 use sameroom_log::SegmentLog;
 use sameroom_log::sim::{Backup, SimDisk};
 use sameroom_markup::{Dialect, Plain};
+use sameroom_store::{MemoryStore, Store as _};
 use sameroom_types::action::SendRequest;
 use sameroom_types::capabilities::Support;
 use sameroom_types::ids::{AccountId, DeliveryId, RoomSpec, Seq};
@@ -26,7 +27,6 @@ use super::oracle::{Verdict, judge};
 use super::platform::{Act, Platform};
 use super::sabotage::Sabotage;
 use super::scenario::{Scenario, Step};
-use super::store::SimStore;
 
 /// Midnight of some day.
 const EPOCH: i64 = 1_790_000_000_000;
@@ -90,7 +90,7 @@ enum Happening {
 /// What a backup holds.
 struct Saved {
     disk: Backup,
-    store: SimStore,
+    store: MemoryStore,
     /// Of each platform, the acts that were accepted.
     accepted: Vec<BTreeSet<usize>>,
 }
@@ -113,7 +113,7 @@ struct World {
     disk: SimDisk,
     log: Option<SegmentLog<SimDisk>>,
     engine: Option<Engine>,
-    store: SimStore,
+    store: MemoryStore,
     /// Rows wait here until their record is durable.
     rows: VecDeque<(Seq, Vec<Row>)>,
     platforms: Vec<Platform>,
@@ -221,7 +221,7 @@ impl World {
             disk: SimDisk::new(),
             log: None,
             engine: None,
-            store: SimStore::default(),
+            store: MemoryStore::default(),
             rows: VecDeque::new(),
             platforms: scenario.rooms.iter().map(|sketch| Platform::new(*sketch)).collect(),
             config,
@@ -401,7 +401,7 @@ impl World {
             }
             Happening::Loaded { life, id, query } => {
                 if life == self.life {
-                    let found = self.store.load(&query);
+                    let found = self.store.load(&query).expect("memory").map(Box::new);
                     self.step(Input::Loaded { id, found }, None);
                 }
             }

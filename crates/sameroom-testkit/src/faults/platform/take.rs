@@ -4,7 +4,7 @@ use sameroom_types::action::{Action, Outcome, SendRequest};
 use sameroom_types::ids::NativeIds;
 use sameroom_types::text::Emoji;
 
-use super::{Act, Entry, Gone, Platform, read};
+use super::{Act, Entry, Gone, Platform};
 
 /// The emoji that people use here.
 const EMOJI: [&str; 2] = ["👍", "🎉"];
@@ -31,6 +31,8 @@ impl Platform {
     /// A send reaches the platform.
     pub(crate) fn take(&mut self, request: &SendRequest) -> Outcome {
         match &request.action {
+            // No room of the model has threads that must be made.
+            Action::Thread(_) => done(0),
             Action::Post(post) => {
                 let reply = post.reply.as_ref().map(id_of);
                 self.take_new(request, Entry { text: post.text.text.clone(), reply, ..Entry::default() })
@@ -99,7 +101,8 @@ impl Platform {
             Action::Post(post) if !post.notice => &post.text.text,
             _ => return false,
         };
-        let Some((number, _)) = read(text).filter(|_| self.refusals > 0) else { return false };
+        let entry = Entry { text: text.clone(), ..Entry::default() };
+        let Some(number) = entry.part_of().filter(|_| self.refusals > 0) else { return false };
         self.refusals -= 1;
         self.refused.insert(number);
         true

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sameroom_engine::{Effect, Engine, Input, Setup};
 use sameroom_log::{InstallationId, KeyId, Log, LogError, LogOptions, NewRecord, SegmentLog};
 use sameroom_seal::{MasterKey, SeededEntropy};
+use sameroom_store::Store as _;
 use sameroom_types::action::{Answer, Outcome};
 use sameroom_types::ids::{NativeIds, Seq};
 
@@ -108,7 +109,7 @@ impl World {
                 if !self.flush_pending {
                     self.flush_pending = true;
                     let slow = self.now < self.slow_until;
-                    let after = if slow { self.millis(200, 5_000) } else { self.millis(1, 8) };
+                    let after = if slow { self.millis(200, 5_000) } else { self.millis(1, 20) };
                     let life = self.life;
                     self.schedule(after, Happening::Flushed { life });
                 }
@@ -187,11 +188,11 @@ impl World {
                 let durable = Seq(seq.0);
                 while self.rows.front().is_some_and(|(at, _)| *at <= durable) {
                     if let Some((seq, rows)) = self.rows.pop_front() {
-                        self.store.apply(seq, rows);
+                        self.store.apply(&[(seq, rows)]).expect("memory");
                     }
                 }
                 self.step(Input::Durable(durable), None);
-                let stored = self.store.applied;
+                let stored = self.store.applied().expect("memory");
                 self.step(Input::Stored(stored), None);
             }
             Err(error) => self.broken.push(format!("flush: {error}")),
@@ -256,7 +257,7 @@ impl World {
         }
         for effect in rows {
             if let Effect::Store { seq, rows } = effect
-                && seq > self.store.applied
+                && seq > self.store.applied().expect("memory")
             {
                 self.rows.push_back((seq, rows));
             }
