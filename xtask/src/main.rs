@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "this program talks to a person at a terminal")]
 
+mod fuzz;
 mod new_connector;
 mod steps;
 mod tools;
@@ -21,8 +22,9 @@ struct Cli {
 enum Command {
     /// Install what tests need and run all that must hold on every change.
     Test,
-    /// Run the long things: 10,000 seeds, long properties, rings, kills and outages at full size.
-    Soak,
+    /// Run the long things: 10,000 seeds, long properties, every fuzz target for ten minutes, real servers at
+    /// full size.
+    Soak(steps::Soak),
     /// All of CI: format, lints, docs, tests.
     Ci,
     /// Measure speed and cost over real servers, each figure beside its control; and the log's throughput.
@@ -55,7 +57,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Test => steps::test(),
-        Command::Soak => steps::soak(),
+        Command::Soak(soak) => steps::soak(&soak),
         Command::Ci => steps::ci(),
         Command::Bench { only } => steps::bench(&only),
         Command::Faults { seeds, seed } => steps::faults(seeds, seed),

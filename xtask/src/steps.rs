@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use crate::tools::{install, python, run};
 
-/// Seeds of the fault simulator on every change, and in a soak.
-const SEEDS: (&str, &str) = ("2000", "10000");
+/// Seeds of the fault simulator on every change.
+const SEEDS: &str = "2000";
 
 fn timed(what: &str, step: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Result<()> {
     let began = Instant::now();
@@ -18,28 +18,69 @@ fn timed(what: &str, step: impl FnOnce() -> anyhow::Result<()>) -> anyhow::Resul
 pub(crate) fn test() -> anyhow::Result<()> {
     timed("what tests need", install)?;
     let python = python().to_string_lossy().into_owned();
-    let variables = [("SAMEROOM_TEST_PYTHON", python.as_str()), ("SAMEROOM_SEEDS", SEEDS.0)];
+    let variables = [("SAMEROOM_TEST_PYTHON", python.as_str()), ("SAMEROOM_SEEDS", SEEDS)];
     timed("tests", || run("cargo", &["test", "--workspace", "--no-fail-fast"], &variables))
 }
 
+/// Which parts of the long things to run, and for how long.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Soak {
+    /// How many seeds of the fault simulator.
+    #[arg(long, default_value_t = 10_000)]
+    seeds: u64,
+    /// For how many seconds each fuzz target runs.
+    #[arg(long, default_value_t = 600)]
+    fuzz_secs: u64,
+    /// One part alone.
+    #[arg(long)]
+    only: Option<Part>,
+}
+
+/// A part of the long things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Seeds of the fault simulator.
+    Seeds,
+    /// Properties of the pure parts, many cases each.
+    Properties,
+    /// Every fuzz target.
+    Fuzz,
+    /// Rings, kills and outages over real servers, at full size.
+    Real,
+}
+
 /// The long things.
-pub(crate) fn soak() -> anyhow::Result<()> {
+pub(crate) fn soak(soak: &Soak) -> anyhow::Result<()> {
+    let wants = |part| soak.only.is_none_or(|only| only == part);
+    if wants(Part::Seeds) {
+        timed("seeds", || faults(soak.seeds, 0))?;
+    }
+    if wants(Part::Properties) {
+        timed("properties", properties)?;
+    }
+    if wants(Part::Fuzz) {
+        timed("fuzz targets", || crate::fuzz::run_all(soak.fuzz_secs))?;
+    }
+    if wants(Part::Real) {
+        timed("rings, kills and outages at full size", real)?;
+    }
+    Ok(())
+}
+
+fn properties() -> anyhow::Result<()> {
+    let packages =
+        ["test", "--release", "-p", "sameroom-markup", "-p", "sameroom-log", "-p", "simulator-irc"];
+    run("cargo", &packages, &[("PROPTEST_CASES", "4000")])
+}
+
+/// One after the other: each of them is meant to have the machine for itself.
+fn real() -> anyhow::Result<()> {
     timed("what tests need", install)?;
     let python = python().to_string_lossy().into_owned();
-    let variables =
-        [("SAMEROOM_TEST_PYTHON", python.as_str()), ("SAMEROOM_SEEDS", SEEDS.1), ("PROPTEST_CASES", "4000")];
-    timed("seeds", || faults(10_000, 0))?;
-    timed("properties", || {
-        let packages =
-            ["test", "--release", "-p", "sameroom-markup", "-p", "sameroom-log", "-p", "simulator-irc"];
-        run("cargo", &packages, &variables)
-    })?;
-    // One after the other: each of them is meant to have the machine for itself.
-    timed("rings, kills and outages at full size", || {
-        let tests = ["ring::", "kills::", "outages::", "--test-threads", "1"];
-        let arguments = [&["test", "--release", "-p", "sameroom", "--test", "it", "--"][..], &tests].concat();
-        run("cargo", &arguments, &[&variables[..], &[("SAMEROOM_SCALE", "full")]].concat())
-    })
+    let variables = [("SAMEROOM_TEST_PYTHON", python.as_str()), ("SAMEROOM_SCALE", "full")];
+    let tests = ["ring::", "kills::", "outages::", "--test-threads", "1"];
+    let arguments = [&["test", "--release", "-p", "sameroom", "--test", "it", "--"][..], &tests].concat();
+    run("cargo", &arguments, &variables)
 }
 
 /// All of CI.

@@ -367,8 +367,9 @@ async fn goodbye(client: &mut Client, writer: &mut Writer) {
 }
 
 /// Bytes that are not yet whole lines.
-struct Lines {
-    buffer: BytesMut,
+pub(crate) struct Lines {
+    /// What came and was not yet given to the client.
+    pub(crate) buffer: BytesMut,
     /// How far the buffer was searched for an end.
     searched: usize,
 }
@@ -381,7 +382,10 @@ impl Default for Lines {
 
 impl Lines {
     /// Gives each whole line to the client.
-    fn feed(&mut self, client: &mut Client, now: Instant) -> Result<(), String> {
+    ///
+    /// # Errors
+    /// When a line is longer than IRC allows.
+    pub(crate) fn feed(&mut self, client: &mut Client, now: Instant) -> Result<(), String> {
         let fallback = client.config.fallback;
         let mut start = 0;
         loop {

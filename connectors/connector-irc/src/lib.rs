@@ -13,6 +13,7 @@ mod connection;
 mod connector;
 mod decode;
 mod fill;
+mod fuzzing;
 mod ids;
 mod inbound;
 mod isupport;
@@ -29,3 +30,5 @@ mod users;
 mod wire;
 
 pub use connector::IrcConnector;
+#[doc(hidden)]
+pub use fuzzing::{FUZZ_TARGETS, FuzzTarget};

@@ -6,6 +6,7 @@ mod capabilities;
 mod client;
 mod config;
 mod connection;
+mod fuzzing;
 mod ids;
 mod inbound;
 mod mam;
@@ -19,6 +20,9 @@ mod tls;
 mod upload;
 mod wire;
 mod xml;
+
+#[doc(hidden)]
+pub use fuzzing::{FUZZ_TARGETS, FuzzTarget};
 
 use std::sync::Arc;
 

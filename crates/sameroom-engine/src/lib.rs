@@ -13,6 +13,7 @@ mod digest;
 mod engine;
 pub mod figures;
 mod files;
+mod fuzzing;
 mod ingest;
 mod input;
 mod lane;
@@ -32,6 +33,8 @@ mod tubes;
 mod watermarks;
 
 pub use engine::{Engine, Setup};
+#[doc(hidden)]
+pub use fuzzing::{FUZZ_TARGETS, FuzzTarget};
 pub use input::{
     AccountView, DeliveryView, Dialects, Effect, Input, PortalTarget, Reply, Request, RoomView, TubeView,
 };

@@ -18,6 +18,9 @@ use serde::{Deserialize, Serialize};
 /// The version of the encoding below; the first byte of every record.
 pub const VERSION: u8 = 2;
 
+/// More parts than any message is cut into: a record that claims more is damaged, and not worth the memory.
+const MAX_PARTS: u32 = 100_000;
+
 /// One step of the state.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Record {
@@ -406,7 +409,12 @@ impl Record {
     /// # Errors
     /// When they are of a newer version or damaged.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        decode(bytes)
+        match decode(bytes)? {
+            Self::Attempt(attempt) if attempt.parts > MAX_PARTS => {
+                Err(RecordError::Malformed(format!("an attempt of {} parts", attempt.parts)))
+            }
+            record => Ok(record),
+        }
     }
 }
 

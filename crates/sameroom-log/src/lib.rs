@@ -17,6 +17,7 @@ pub mod contract;
 pub mod disk;
 pub mod error;
 pub mod folder;
+mod fuzzing;
 pub mod log;
 pub mod memory;
 pub mod record;
@@ -24,6 +25,9 @@ pub mod segment;
 pub mod sim;
 
 pub use error::LogError;
+#[doc(hidden)]
+pub use fuzzing::{FUZZ_TARGETS, FuzzTarget};
+
 pub use folder::{DataFolder, FolderError, InstallationId};
 pub use log::{Flusher, Log};
 pub use memory::MemoryLog;

@@ -10,6 +10,7 @@
 mod append;
 mod flush;
 mod frame;
+pub(crate) mod fuzzing;
 mod header;
 mod keys;
 mod live;

@@ -1,6 +1,7 @@
 //! In-memory platforms, simulated disk and clock, fault driver, real-server launchers.
 
 pub mod browser;
+pub mod corpus;
 pub mod faults;
 pub mod irc_client;
 pub mod load;

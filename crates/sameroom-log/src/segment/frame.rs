@@ -133,7 +133,8 @@ fn length32(bytes: usize) -> u32 {
     u32::try_from(bytes).expect("records are limited to a few MiB")
 }
 
-fn sum(previous: u32, payload_bytes: usize, payload: &[u8]) -> u32 {
+/// The checksum of a frame behind another one.
+pub(super) fn sum(previous: u32, payload_bytes: usize, payload: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&previous.to_le_bytes());
     hasher.update(&length32(payload_bytes).to_le_bytes());

@@ -1,5 +1,7 @@
 //! The promises, held against seeds.
 
+mod fuzzing;
+
 use sameroom_testkit::faults::{self, Sabotage, Scenario};
 
 /// How many seeds run with every change; `SAMEROOM_SEEDS` overrides it.
