@@ -15,7 +15,7 @@ use sameroom_types::text::{Block, Emoji, Inline, Mention, Text};
 use crate::engine::{Engine, FileState, Reference};
 use crate::ingest::{content_of, spool_id};
 use crate::policy::Policy;
-use crate::record::{End, EventBody};
+use crate::record::{End, EventBody, Excerpt};
 
 /// Whether a delivery can be sent, and as what.
 pub(crate) enum Prepared {
@@ -162,7 +162,7 @@ impl Engine {
                 reply = self.target_of(known, id.room).into_iter().next().map(|(_, ids, _)| ids);
                 if !target.can.replies.is_full() || reply.is_none() {
                     reply = None;
-                    let excerpt = self.excerpts.get(&known).map(|(_, excerpt)| excerpt.clone());
+                    let excerpt = self.excerpt_in(known, id.room);
                     let given = message.reply.as_ref();
                     let author = excerpt
                         .as_ref()
@@ -252,6 +252,19 @@ impl Engine {
         Some(current)
     }
 
+    /// The beginning of a message as a room shows it; the original's room shows the last change that any copy has.
+    fn excerpt_in(&self, message: MessageId, room: RoomId) -> Option<Excerpt> {
+        let known = self.messages.get(message);
+        let as_of = known.and_then(|known| match known.copies.get(&room) {
+            Some(copy) => Some(copy.as_of),
+            None => known.copies.values().map(|copy| copy.as_of).max(),
+        });
+        let (_, excerpt) = as_of
+            .and_then(|seq| self.excerpts.get(&MessageId(seq.0)))
+            .or_else(|| self.excerpts.get(&message))?;
+        Some(excerpt.clone())
+    }
+
     /// The parts by which a room knows a message.
     pub(crate) fn target_of(&self, message: MessageId, room: RoomId) -> Vec<(u32, NativeIds, bool)> {
         self.messages.get(message).map(|message| message.parts_in(room)).unwrap_or_default()
@@ -339,16 +352,13 @@ impl Engine {
             return skip(SkipReason::NoForm);
         }
         let new = plain_text(&content.text);
-        let old = self.excerpts.get(&message).map(|(_, excerpt)| excerpt.text.clone());
+        let old = self.excerpt_in(message, id.room).map(|excerpt| excerpt.text);
         let line = match old.as_deref() {
             Some(old) if old == new => return skip(SkipReason::NoChange),
             Some(old) => correction(old, &new).map(|change| format!("* {change}")),
             None => None,
         };
         let line = line.unwrap_or_else(|| format!("(edited) {}", first_line(&content.text, 300)));
-        if let Some((_, excerpt)) = self.excerpts.get_mut(&message) {
-            excerpt.text = first_line(&content.text, 300);
-        }
         let prefix = self.prefix(id, target, author, shown.is_some(), &ContentKind::Text, false);
         let rendered = self.render(target, &prefix, &Text::plain(&line));
         let actions: Vec<Action> =
@@ -384,8 +394,8 @@ impl Engine {
         if is_original || can == Support::Dropped {
             return skip(SkipReason::NoForm);
         }
-        let line = match self.excerpts.get(&message) {
-            Some((_, excerpt)) => {
+        let line = match self.excerpt_in(message, id.room) {
+            Some(excerpt) => {
                 let start = first_line(&Text::plain(&excerpt.text), 60);
                 format!("{} deleted: “{start}”", no_ping(&excerpt.author))
             }
@@ -451,7 +461,7 @@ impl Engine {
             }
             _ => return skip(SkipReason::NoForm),
         };
-        let Some((_, excerpt)) = self.excerpts.get(&message) else { return skip(SkipReason::NoForm) };
+        let Some(excerpt) = self.excerpt_in(message, id.room) else { return skip(SkipReason::NoForm) };
         let start = first_line(&Text::plain(&excerpt.text), 40);
         let line = format!("reacted {emoji} to {}: “{start}”", no_ping(&excerpt.author));
         let author = author.clone();

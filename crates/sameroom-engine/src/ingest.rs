@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use sameroom_markup::{is_blank, plain_text, sanitise};
+use sameroom_types::capabilities::Reactions;
 use sameroom_types::event::{
     Content, ContentKind, Deletion, DeletionCause, Edit, Inbound, MemberChange, Post, Reaction, ReactionSet,
     Role, RoomEvent,
@@ -11,7 +12,7 @@ use sameroom_types::ids::{
     AccountId, DeliveryId, MessageId, NativeIds, RealmId, RemoteMessageId, RemoteUserId, RoomId, RoomKey,
     RoomSpec, Seq, SpoolId, Ticket,
 };
-use sameroom_types::policy::{FilePolicy, Moderation, Relay};
+use sameroom_types::policy::{DeletePolicy, EditPolicy, FilePolicy, Moderation, Relay};
 use sameroom_types::room::RoomKind;
 use sameroom_types::rows::DeliveryKind;
 
@@ -349,6 +350,7 @@ impl Engine {
         meta.message = known;
         meta.role = edit.author.role;
         meta.digest = digest;
+        self.remember_excerpt(&meta, &edit.author.name, &plain_text(&edit.content.text));
         let seq = self.accept(meta, EventBody::Inbound(Box::new(inbound)));
         if known.is_none() {
             self.find_reference(seq, room, edit.message.clone());
@@ -563,10 +565,7 @@ impl Engine {
         if self.config.excerpts.is_zero() {
             return;
         }
-        let wanted = meta.targets.iter().chain([&meta.room]).any(|room| {
-            self.capabilities(*room)
-                .is_none_or(|can| !can.edit.is_full() || !can.replies.is_full() || !can.delete.is_full())
-        });
+        let wanted = meta.targets.iter().chain([&meta.room]).any(|room| self.wants_excerpts(*room));
         if !wanted {
             return;
         }
@@ -581,6 +580,20 @@ impl Engine {
         self.hour_keys.insert(key);
         let at = self.now.wall;
         self.commit(Record::Excerpt { message, at }, Some(key), Sealed::Excerpt(excerpt));
+    }
+
+    /// Whether a room may have to be told of a change in words.
+    fn wants_excerpts(&mut self, room: RoomId) -> bool {
+        let policy = self.policy(room);
+        policy.room.edits == EditPolicy::Append
+            || policy.room.deletes == DeletePolicy::Mark
+            || self.capabilities(room).is_none_or(|can| {
+                !can.edit.is_full()
+                    || can.edit_window.is_some()
+                    || !can.replies.is_full()
+                    || !can.delete.is_full()
+                    || can.reactions == Reactions::None
+            })
     }
 
     /// Starts to fetch the files of a post at once: links expire.
