@@ -1,0 +1,282 @@
+//! How attempts and their ends change the state.
+
+use sameroom_types::action::{Action, SendRequest};
+use sameroom_types::ids::{AccountId, DeliveryId, MessageId, NativeIds, Seq};
+use sameroom_types::rows::{CopyRow, DeliveryKind, DeliveryRow, DeliveryState, ReactionRow, Row};
+use sameroom_types::text::Emoji;
+use sameroom_types::time::Timestamp;
+
+use super::copy_rows;
+use crate::engine::{Engine, Sealed};
+use crate::lane::{Attempt, Delivery, Part};
+use crate::messages::{Copy, CopyPart};
+use crate::record::End;
+
+impl Engine {
+    #[expect(clippy::too_many_arguments, reason = "the fields of one record")]
+    pub(super) fn apply_attempt(
+        &mut self,
+        id: DeliveryId,
+        account: AccountId,
+        files: u32,
+        placed: Option<Vec<Emoji>>,
+        as_of: Seq,
+        makes: Vec<u32>,
+        done: &[bool],
+        sealed: Sealed,
+    ) {
+        let frozen = match sealed {
+            Sealed::Frozen(frozen) => Some(frozen),
+            _ => None,
+        };
+        let kind = self.events.get(&id.event).map(|event| event.meta.kind);
+        if kind == Some(DeliveryKind::Post)
+            && let Some(message) = self.messages.get_mut(MessageId(id.event.0))
+        {
+            let text_parts = done.len() - (files as usize).min(done.len());
+            let parts = (0..done.len())
+                .map(|index| CopyPart { ids: None, is_file: index >= text_parts, deleted: false })
+                .collect();
+            message.copies.entry(id.room).or_insert_with(|| Copy {
+                account: account.clone(),
+                parts,
+                deleted: false,
+                as_of,
+            });
+        }
+        let parts = done
+            .iter()
+            .map(|done| if *done { Part::Done(None) } else { Part::Unsure { not_before: self.now.mono } })
+            .collect();
+        if let Some(item) = self.delivery_mut(id) {
+            item.attempt = Some(Attempt { account, frozen, parts, files, placed, as_of, makes });
+        }
+    }
+
+    pub(super) fn apply_done(
+        &mut self,
+        seq: Seq,
+        id: DeliveryId,
+        part: u32,
+        ids: Option<NativeIds>,
+        shown: bool,
+        at: Timestamp,
+    ) {
+        let Some(item) = self.delivery_mut(id) else { return };
+        let Some(attempt) = &mut item.attempt else { return };
+        let Some(slot) = attempt.parts.get_mut(part as usize) else { return };
+        *slot = Part::Done(ids.clone());
+        let finished = attempt.is_done();
+        let account = attempt.account.clone();
+        let (attempts, repeats) = (item.attempts, item.repeats);
+        let mut rows = Vec::new();
+        self.apply_copy(seq, id, part, ids.as_ref(), &account);
+        if finished {
+            self.apply_effects_on_copy(seq, id);
+            if let Some(event) = self.events.get(&id.event)
+                && event.meta.kind != DeliveryKind::Notice
+            {
+                rows.push(Row::Delivery(DeliveryRow {
+                    delivery: id,
+                    message: self.message_of(id.event, &event.meta),
+                    what: event.meta.kind,
+                    state: DeliveryState::Delivered,
+                    attempts,
+                    repeats,
+                    shown,
+                    accepted: event.meta.at,
+                    at,
+                }));
+            }
+            self.remove_delivery(seq, id);
+        }
+        self.store(seq, rows);
+    }
+
+    /// A part of a copy now has ids.
+    pub(super) fn apply_copy(
+        &mut self,
+        seq: Seq,
+        id: DeliveryId,
+        part: u32,
+        ids: Option<&NativeIds>,
+        account: &AccountId,
+    ) {
+        let Some(event) = self.events.get(&id.event) else { return };
+        let message = match event.meta.kind {
+            DeliveryKind::Post => MessageId(id.event.0),
+            _ => return,
+        };
+        if let Some(ids) = ids {
+            self.messages.learn(message, id.room, part, ids);
+        }
+        let is_file = self
+            .messages
+            .get(message)
+            .and_then(|message| message.copies.get(&id.room)?.parts.get(part as usize))
+            .is_some_and(|part| part.is_file);
+        let row = CopyRow {
+            message,
+            room: id.room,
+            part,
+            account: account.clone(),
+            ids: ids.cloned(),
+            is_file,
+            deleted: false,
+        };
+        self.store(seq, vec![Row::Copy(row)]);
+    }
+
+    /// What a finished edit, deletion or reaction means for the copy.
+    pub(super) fn apply_effects_on_copy(&mut self, seq: Seq, id: DeliveryId) {
+        let Some(event) = self.events.get(&id.event) else { return };
+        let (kind, Some(message_id)) = (event.meta.kind, event.meta.message) else { return };
+        let Some(attempt) =
+            self.lanes.get(&id.room).and_then(|lane| lane.items.get(&id.event)?.attempt.as_ref())
+        else {
+            return;
+        };
+        let (placed, as_of) = (attempt.placed.clone(), attempt.as_of);
+        // Parts that an edit added or removed, by the part of the copy that they make.
+        let changed: Vec<(u32, Option<NativeIds>, bool)> = match &attempt.frozen {
+            Some(frozen) => frozen
+                .iter()
+                .zip(&attempt.parts)
+                .zip(&attempt.makes)
+                .filter_map(|((request, part), makes)| part_effect(request, part, *makes))
+                .collect(),
+            None => Vec::new(),
+        };
+        let mut rows = Vec::new();
+        for (index, ids, deleted) in changed {
+            if let Some(copy) = self.messages.get_mut(message_id).and_then(|m| m.copies.get_mut(&id.room)) {
+                while copy.parts.len() <= index as usize && copy.parts.len() < 10_000 {
+                    copy.parts.push(CopyPart { ids: None, is_file: false, deleted: false });
+                }
+                if let Some(slot) = copy.parts.get_mut(index as usize) {
+                    slot.deleted = deleted;
+                }
+            }
+            if let Some(ids) = &ids {
+                self.messages.learn(message_id, id.room, index, ids);
+            }
+        }
+        if let Some(message) = self.messages.get_mut(message_id) {
+            if let Some(copy) = message.copies.get_mut(&id.room) {
+                copy.as_of = copy.as_of.max(as_of);
+                if kind == DeliveryKind::Delete {
+                    copy.deleted = true;
+                }
+                rows.extend(copy_rows(message_id, id.room, copy));
+            }
+            if let Some(placed) = placed {
+                let new: std::collections::BTreeSet<Emoji> = placed.into_iter().collect();
+                let old = message.placed.insert(id.room, new.clone()).unwrap_or_default();
+                let row = |emoji: &Emoji, on| {
+                    Row::Reaction(ReactionRow {
+                        message: message_id,
+                        room: id.room,
+                        person: "".into(),
+                        emoji: emoji.clone(),
+                        on,
+                        placed: true,
+                    })
+                };
+                rows.extend(new.difference(&old).map(|emoji| row(emoji, true)));
+                rows.extend(old.difference(&new).map(|emoji| row(emoji, false)));
+            }
+        }
+        self.store(seq, rows);
+    }
+
+    pub(super) fn apply_ids(&mut self, seq: Seq, id: DeliveryId, part: u32, ids: &NativeIds) {
+        let message = MessageId(id.event.0);
+        self.messages.learn(message, id.room, part, ids);
+        let row = self.messages.get(message).and_then(|message| {
+            let copy = message.copies.get(&id.room)?;
+            copy_rows(message.row.message, id.room, copy).into_iter().nth(part as usize)
+        });
+        self.store(seq, row.into_iter().collect());
+    }
+
+    pub(super) fn apply_end(&mut self, seq: Seq, id: DeliveryId, end: End, at: Timestamp) {
+        let state = match &end {
+            End::Withdrawn => DeliveryState::Withdrawn,
+            End::Skipped(why) => DeliveryState::Skipped { why: *why },
+            End::Expired => DeliveryState::Expired,
+            End::Parked(why) => DeliveryState::Parked { why: why.clone() },
+            End::Retried => DeliveryState::Waiting,
+        };
+        let Some(lane) = self.lanes.get_mut(&id.room) else { return };
+        let (attempts, repeats) =
+            lane.items.get(&id.event).map_or((0, 0), |item| (item.attempts, item.repeats));
+        if let Some(event) = self.events.get(&id.event)
+            && event.meta.kind != DeliveryKind::Notice
+        {
+            let row = DeliveryRow {
+                delivery: id,
+                message: self.message_of(id.event, &event.meta),
+                what: event.meta.kind,
+                state,
+                attempts,
+                repeats,
+                shown: false,
+                accepted: event.meta.at,
+                at,
+            };
+            self.store(seq, vec![Row::Delivery(row)]);
+        }
+        // Whatever stood behind it may go on.
+        self.dirty.insert(id.room);
+        let Some(lane) = self.lanes.get_mut(&id.room) else { return };
+        match end {
+            End::Parked(why) => {
+                if lane.items.remove(&id.event).is_some() {
+                    lane.parked.insert(id.event, why);
+                }
+            }
+            End::Retried => {
+                if lane.parked.remove(&id.event).is_some() {
+                    let mut item = Delivery::new();
+                    item.late = true;
+                    lane.items.insert(id.event, item);
+                }
+            }
+            End::Withdrawn | End::Skipped(_) | End::Expired => self.remove_delivery(seq, id),
+        }
+    }
+
+    pub(crate) fn delivery_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
+        self.lanes.get_mut(&id.room)?.items.get_mut(&id.event)
+    }
+
+    /// Takes an ended delivery out of its lane; with the last one the event ends.
+    pub(super) fn remove_delivery(&mut self, seq: Seq, id: DeliveryId) {
+        let Some(lane) = self.lanes.get_mut(&id.room) else { return };
+        let was = lane.items.remove(&id.event).is_some() | lane.parked.remove(&id.event).is_some();
+        if !was {
+            return;
+        }
+        if let Some(event) = self.events.get_mut(&id.event) {
+            event.left = event.left.saturating_sub(1);
+            if event.left == 0 {
+                self.close_event(id.event, seq);
+            }
+        }
+    }
+}
+
+/// What one part of a finished edit did to the copy: which part, its new ids, whether it is gone.
+pub(super) fn part_effect(
+    request: &SendRequest,
+    part: &Part,
+    makes: u32,
+) -> Option<(u32, Option<NativeIds>, bool)> {
+    match (&request.action, part) {
+        (Action::Post(_) | Action::File(_), Part::Done(ids)) if makes != u32::MAX => {
+            Some((makes, ids.clone(), false))
+        }
+        (Action::Delete { .. }, Part::Done(_)) if makes != u32::MAX => Some((makes, None, true)),
+        _ => None,
+    }
+}

@@ -1,0 +1,169 @@
+//! Edits and deletions as their room sees them: native, or in words.
+
+use std::time::Duration;
+
+use sameroom_markup::{correction, first_line, no_ping, plain_text};
+use sameroom_types::action::Action;
+use sameroom_types::capabilities::Support;
+use sameroom_types::event::{Author, Content, ContentKind};
+use sameroom_types::ids::{DeliveryId, MessageId, NativeIds, RoomId};
+use sameroom_types::policy::{DeletePolicy, EditPolicy};
+use sameroom_types::rows::SkipReason;
+use sameroom_types::text::Text;
+
+use super::{Prepared, Target, post, skip};
+use crate::engine::Engine;
+use crate::record::Excerpt;
+
+impl Engine {
+    pub(super) fn prepare_edit(
+        &mut self,
+        id: DeliveryId,
+        target: &Target,
+        message: MessageId,
+        author: &Author,
+        content: &Content,
+    ) -> Prepared {
+        if target.policy.room.edits == EditPolicy::Ignore {
+            return skip(SkipReason::Policy);
+        }
+        let Some(known) = self.messages.get(message) else { return skip(SkipReason::NoTarget) };
+        let Some(copy) = known.copies.get(&id.room).filter(|copy| !copy.deleted) else {
+            return skip(SkipReason::NoTarget);
+        };
+        if copy.as_of >= id.event {
+            return skip(SkipReason::NoChange);
+        }
+        let posted_at = known.row.at;
+        let texts: Vec<(u32, Option<NativeIds>)> = (0..)
+            .zip(&copy.parts)
+            .filter(|(_, part)| !part.is_file && !part.deleted)
+            .map(|(index, part)| (index, part.ids.clone()))
+            .collect();
+        let next_part = u32::try_from(copy.parts.len()).unwrap_or(u32::MAX);
+        let shown = self.shown_author(target, author);
+        let in_window = target
+            .can
+            .edit_window
+            .is_none_or(|window| self.now.wall.since(posted_at) + Duration::from_secs(5) < window);
+        let addressable = !texts.is_empty() && texts.iter().all(|(_, ids)| ids.is_some());
+        let native = target.can.edit.is_full()
+            && in_window
+            && addressable
+            && target.policy.room.edits == EditPolicy::Apply;
+        if !native {
+            return self.correction_line(id, target, message, author, shown, content);
+        }
+        let prefix = self.prefix(id, target, author, shown.is_some(), &content.kind, false);
+        let text = self.adapt(target, content.text.clone());
+        let rendered = self.render(target, &prefix, &text);
+        let mut actions = Vec::new();
+        let mut makes = Vec::new();
+        let mut olds = texts.into_iter();
+        for (extra, part) in (0..).zip(rendered) {
+            match olds.next() {
+                Some((index, Some(ids))) => {
+                    actions.push(Action::Edit { target: ids, text: part, author: shown.clone() });
+                    makes.push(index);
+                }
+                Some((_, None)) => {}
+                None => {
+                    actions.push(post(part, shown.clone(), None, false));
+                    makes.push(next_part.saturating_add(extra));
+                }
+            }
+        }
+        for (index, ids) in olds {
+            if let Some(ids) = ids
+                && target.can.delete.is_full()
+            {
+                actions.push(Action::Delete { target: ids, moderate: false });
+                makes.push(index);
+            }
+        }
+        Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event }
+    }
+
+    /// One line that says what changed, for rooms whose copies can't change.
+    pub(super) fn correction_line(
+        &mut self,
+        id: DeliveryId,
+        target: &Target,
+        message: MessageId,
+        author: &Author,
+        shown: Option<Author>,
+        content: &Content,
+    ) -> Prepared {
+        if target.can.edit == Support::Dropped && target.policy.room.edits == EditPolicy::Apply {
+            return skip(SkipReason::NoForm);
+        }
+        let new = plain_text(&content.text);
+        let old = self.excerpt_in(message, id.room).map(|excerpt| excerpt.text);
+        let line = match old.as_deref() {
+            Some(old) if old == new => return skip(SkipReason::NoChange),
+            Some(old) => correction(old, &new).map(|change| format!("* {change}")),
+            None => None,
+        };
+        let line = line.unwrap_or_else(|| format!("(edited) {}", first_line(&content.text, 300)));
+        let prefix = self.prefix(id, target, author, shown.is_some(), &ContentKind::Text, false);
+        let rendered = self.render(target, &prefix, &Text::plain(&line));
+        let actions: Vec<Action> =
+            rendered.into_iter().take(1).map(|text| post(text, shown.clone(), None, false)).collect();
+        let makes = vec![u32::MAX; actions.len()];
+        Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event }
+    }
+
+    pub(super) fn prepare_delete(&mut self, id: DeliveryId, target: &Target, message: MessageId) -> Prepared {
+        if target.policy.room.deletes == DeletePolicy::Ignore {
+            return skip(SkipReason::Policy);
+        }
+        let Some(known) = self.messages.get(message) else { return skip(SkipReason::NoTarget) };
+        let is_original = known.row.room == id.room;
+        let parts: Vec<(u32, NativeIds)> = if is_original {
+            vec![(u32::MAX, known.row.ids.clone())]
+        } else {
+            known.parts_in(id.room).into_iter().map(|(index, ids, _)| (index, ids)).collect()
+        };
+        let has_copy = is_original || known.copies.get(&id.room).is_some_and(|copy| !copy.deleted);
+        if !has_copy {
+            return skip(SkipReason::NoTarget);
+        }
+        let can = if is_original { target.can.moderate } else { target.can.delete };
+        if can.is_full() && target.policy.room.deletes == DeletePolicy::Apply && !parts.is_empty() {
+            let makes = parts.iter().map(|(index, _)| *index).collect();
+            let actions = parts
+                .into_iter()
+                .map(|(_, target)| Action::Delete { target, moderate: is_original })
+                .collect();
+            return Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event };
+        }
+        if is_original || can == Support::Dropped {
+            return skip(SkipReason::NoForm);
+        }
+        let line = match self.excerpt_in(message, id.room) {
+            Some(excerpt) => {
+                let start = first_line(&Text::plain(&excerpt.text), 60);
+                format!("{} deleted: “{start}”", no_ping(&excerpt.author))
+            }
+            None => "a message was deleted by its author".to_owned(),
+        };
+        let rendered = self.render(target, &[], &Text::plain(&line));
+        let actions: Vec<Action> =
+            rendered.into_iter().take(1).map(|text| post(text, None, None, true)).collect();
+        let makes = vec![u32::MAX; actions.len()];
+        Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event }
+    }
+
+    /// The beginning of a message as a room shows it; the original's room shows the last change that any copy has.
+    pub(super) fn excerpt_in(&self, message: MessageId, room: RoomId) -> Option<Excerpt> {
+        let known = self.messages.get(message);
+        let as_of = known.and_then(|known| match known.copies.get(&room) {
+            Some(copy) => Some(copy.as_of),
+            None => known.copies.values().map(|copy| copy.as_of).max(),
+        });
+        let (_, excerpt) = as_of
+            .and_then(|seq| self.excerpts.get(&MessageId(seq.0)))
+            .or_else(|| self.excerpts.get(&message))?;
+        Some(excerpt.clone())
+    }
+}

@@ -1,0 +1,136 @@
+//! Files as their room sees them: uploaded, linked or named.
+
+use std::time::Duration;
+
+use sameroom_types::capabilities::Files;
+use sameroom_types::event::{Content, FileRef};
+use sameroom_types::ids::Seq;
+use sameroom_types::policy::FilePolicy;
+
+use super::Target;
+use crate::engine::{Engine, FileState};
+use crate::ingest::{content_of, spool_id};
+
+impl Engine {
+    /// The state of each file of a message, or until when to wait for them.
+    pub(super) fn ready_files(
+        &self,
+        seq: Seq,
+        content: &Content,
+    ) -> Result<Vec<Option<FileState>>, Duration> {
+        let mut states = Vec::new();
+        for index in 0..content.files.len() {
+            let state = self.files.get(&spool_id(seq, index)).cloned();
+            if let Some(FileState::Fetching { until }) = &state
+                && *until > self.now.mono
+            {
+                return Err(*until);
+            }
+            states.push(state);
+        }
+        Ok(states)
+    }
+
+    pub(super) fn file_form(
+        &mut self,
+        target: &Target,
+        file: &FileRef,
+        state: Option<FileState>,
+    ) -> FileForm {
+        let size = match &state {
+            Some(FileState::Ready { size_bytes }) => Some(*size_bytes),
+            _ => file.size_bytes,
+        };
+        let described = match size {
+            Some(size) => format!("{} ({})", file.name, human_size(size)),
+            None => file.name.clone(),
+        };
+        if let (Files::Upload { max_bytes, .. }, FilePolicy::Copy, Some(FileState::Ready { size_bytes })) =
+            (target.can.files, target.policy.room.files, &state)
+            && *size_bytes <= max_bytes
+        {
+            let spool = self.spool_of(file);
+            if spool.is_some() {
+                let file = FileRef { spool, size_bytes: Some(*size_bytes), ..file.clone() };
+                return FileForm::Upload(file);
+            }
+        }
+        if target.policy.room.files != FilePolicy::No {
+            if let Some(base) = self.config.public_url.clone()
+                && matches!(state, Some(FileState::Ready { .. }))
+                && let Some(spool) = self.spool_of(file)
+            {
+                let token = self.share(&spool, &file.name);
+                return FileForm::Line(format!("{described} {base}/files/{token}/{}", url_name(&file.name)));
+            }
+            if let Some(url) = &file.public_url {
+                return FileForm::Line(format!("{described} {url}"));
+            }
+        }
+        FileForm::Line(match state {
+            Some(FileState::Failed { why }) => format!("{described}: the file could not be copied ({why})"),
+            _ => format!("{described}: the file was not copied"),
+        })
+    }
+
+    pub(super) fn spool_of(&self, file: &FileRef) -> Option<sameroom_types::ids::SpoolId> {
+        // The file's place in its message is its place in the spool; see `fetch_files`.
+        self.events.iter().find_map(|(seq, event)| {
+            let content = content_of(event.body.as_deref()?)?;
+            let index = content.files.iter().position(|known| known == file)?;
+            let spool = spool_id(*seq, index);
+            self.files.contains_key(&spool).then_some(spool)
+        })
+    }
+
+    pub(super) fn share(&mut self, spool: &sameroom_types::ids::SpoolId, name: &str) -> String {
+        // Derived, so that a second room gets the same link and nothing has to be remembered.
+        let digest = self.digest(&("share", spool));
+        let token: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.out.push(crate::input::Effect::Share {
+            spool: spool.clone(),
+            token: token.clone(),
+            name: name.to_owned(),
+        });
+        token
+    }
+}
+
+pub(super) enum FileForm {
+    Upload(FileRef),
+    Line(String),
+}
+
+/// A size for people, in decimal units.
+pub(super) fn human_size(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
+        _ => format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10),
+    }
+}
+
+/// A file name as the last segment of a URL.
+pub(super) fn url_name(name: &str) -> String {
+    let mut out = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_for_people() {
+        assert_eq!(human_size(999), "999 B");
+        assert_eq!(human_size(119_001), "120 kB");
+        assert_eq!(human_size(2_560_000), "2.5 MB");
+    }
+}

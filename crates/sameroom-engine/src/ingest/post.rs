@@ -1,0 +1,173 @@
+//! Posts on their way in, and whole messages that a platform shows again.
+
+use sameroom_markup::{is_blank, plain_text, sanitise};
+use sameroom_types::event::{ContentKind, Edit, Inbound, Post, RoomEvent};
+use sameroom_types::ids::{AccountId, DeliveryId, MessageId, NativeIds, RealmId, RoomId};
+use sameroom_types::policy::Relay;
+use sameroom_types::room::RoomKind;
+use sameroom_types::rows::DeliveryKind;
+
+use crate::engine::Engine;
+use crate::record::{EventBody, EventMeta, Record};
+
+impl Engine {
+    pub(super) fn take_post(
+        &mut self,
+        account: &AccountId,
+        room: RoomId,
+        realm: &RealmId,
+        mut inbound: Inbound,
+        post: &Post,
+    ) {
+        if let Some(mark) = &post.mark
+            && mark.installation == self.setup.installation
+        {
+            // Anybody can copy a mark; only our own account's confirms anything. What carries it is never
+            // relayed, whoever sent it: it may be ours under a name that we don't know yet.
+            if self.is_ours(realm, &post.author.id)
+                && let Some(event) = self.tokens.get(&mark.token).copied()
+            {
+                self.learn_echo(DeliveryId { event, room }, mark.part, &post.ids);
+            }
+            return;
+        }
+        if self.is_ours(realm, &post.author.id)
+            && self.accounts.get(account).and_then(|known| known.me.as_ref()).map(|me| &me.id)
+                != Some(&post.author.id)
+        {
+            return;
+        }
+        let text = plain_text(&post.content.text);
+        let digest = self.digest(&(&post.content.text, post.content.files.len()));
+        if self.is_repeat(room, post, digest) {
+            return;
+        }
+        let policy = self.policy(room);
+        let addressed = self.is_addressed(account, &text);
+        if let Some(command) = self.command_in(room, &text, addressed) {
+            if !inbound.history {
+                self.run_command(account, room, &post.author, post.reply.as_ref(), &command);
+            }
+            return;
+        }
+        if self.network.room(room).is_some_and(|known| known.kind == RoomKind::Direct)
+            && self.network.tubes_of(room).is_empty()
+        {
+            if !inbound.history {
+                self.run_command(account, room, &post.author, None, "help");
+            }
+            return;
+        }
+        if text.starts_with("^^^")
+            || policy.room.relay == Relay::In
+            || (post.author.is_bot && !policy.room.bots)
+            || (post.content.kind == ContentKind::Notice && !policy.room.bots)
+            || matches!(post.content.kind, ContentKind::Encrypted | ContentKind::Disappearing)
+            || policy.ignores(&post.author.name, &text)
+            || (is_blank(&post.content.text) && post.content.files.is_empty())
+        {
+            return;
+        }
+        if self.is_bounce(room, &post.author.id, &post.author.name, &text) {
+            return;
+        }
+        let targets = self.targets(room);
+        if targets.is_empty() {
+            return;
+        }
+        if let RoomEvent::Posted(post) | RoomEvent::Observed(post) = &mut inbound.event {
+            post.content.text = sanitise(std::mem::take(&mut post.content.text));
+            for file in &mut post.content.files {
+                file.name = safe_file_name(&file.name);
+            }
+        }
+        let reference = post.reply.as_ref().map(|reply| reply.message.clone());
+        let meta = EventMeta {
+            room,
+            account: account.clone(),
+            at: self.now.wall,
+            version: self.network.version,
+            targets,
+            cursor: self.take_cursor(room),
+            kind: DeliveryKind::Post,
+            ids: Some(post.ids.clone()),
+            author: post.author.id.clone(),
+            message: None,
+            role: post.author.role,
+            reactions: None,
+            token: self.token(&(self.place(room), &post.ids.primary)),
+            digest,
+        };
+        self.remember_excerpt(&meta, &post.author.name, &text);
+        self.remember_for_bounces(&meta, &post.author.name, &text);
+        let seq = self.accept(meta, EventBody::Inbound(Box::new(inbound)));
+        if let Some(native) = reference {
+            self.find_reference(seq, room, native);
+        }
+        self.fetch_files(seq);
+    }
+
+    /// Whether this message was accepted before: same ids, and same content unless ids are reused.
+    pub(super) fn is_repeat(&self, room: RoomId, post: &Post, digest: [u8; 16]) -> bool {
+        let Some(known) = post.ids.iter().find_map(|id| self.messages.find(room, id)) else { return false };
+        let Some(message) = self.messages.get(known) else { return false };
+        let old = self.now.wall.since(message.row.at).as_secs() > 3600;
+        // Ids that senders choose may come again for something else; those of the platform never do.
+        let by_primary = self.messages.find(room, &post.ids.primary) == Some(known);
+        message.row.digest == digest || !old || (by_primary && post.ids.origin.is_some())
+    }
+
+    pub(super) fn take_observed(
+        &mut self,
+        account: &AccountId,
+        room: RoomId,
+        realm: &RealmId,
+        inbound: Inbound,
+        post: Post,
+    ) {
+        let known = post.ids.iter().find_map(|id| self.messages.find(room, id));
+        let Some(message) = known.and_then(|id| self.messages.get(id)) else {
+            self.take_post(account, room, realm, inbound, &post);
+            return;
+        };
+        let digest = self.digest(&(&post.content.text, post.content.files.len()));
+        if message.row.digest == digest {
+            return;
+        }
+        let edit = Edit {
+            message: post.ids.primary.clone(),
+            author: post.author,
+            content: post.content,
+            revision: "".into(),
+        };
+        let inbound = Inbound { event: RoomEvent::Edited(edit.clone()), ..inbound };
+        self.take_edit(account, room, inbound, &edit);
+    }
+
+    /// A send of ours came back as an event: its ids are now known.
+    pub(super) fn learn_echo(&mut self, delivery: DeliveryId, part: u32, ids: &NativeIds) {
+        let known = ids.iter().all(|id| self.messages.find(delivery.room, id).is_some());
+        if known {
+            return;
+        }
+        let state = self
+            .delivery_mut(delivery)
+            .and_then(|item| item.attempt.as_ref()?.parts.get(part as usize).cloned());
+        match state {
+            Some(crate::lane::Part::Done(_)) | None => {
+                if self.messages.get(MessageId(delivery.event.0)).is_some() {
+                    self.note(Record::IdsLearnt { delivery, part, ids: ids.clone() });
+                }
+            }
+            Some(_) => self.part_done(delivery, part, Some(ids.clone()), true),
+        }
+    }
+}
+
+/// A file name without folders, control characters or a leading dot.
+pub(super) fn safe_file_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = last.chars().filter(|c| !c.is_control()).take(120).collect();
+    let clean = clean.trim().trim_start_matches('.').to_owned();
+    if clean.is_empty() { "file".to_owned() } else { clean }
+}
