@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::{Buf, BytesMut};
 use rustls::pki_types::ServerName;
-use sameroom_connector::{Backoff, Clock, Command, Kit, LinkClosed, Report, Session, SessionLink};
+use sameroom_connector::{Absence, Backoff, Clock, Command, Kit, LinkClosed, Report, Session, SessionLink};
 use sameroom_types::action::Answer;
 use sameroom_types::room::Health;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -26,7 +26,7 @@ use crate::wire::{LINE_MAX_BYTES, LineBuilder, TAGS_MAX_BYTES};
 /// How long a connection may take to come about.
 const CONNECT_PATIENCE: Duration = Duration::from_secs(20);
 
-/// The first pause after a failure that was not the first; the longest one.
+/// The first pause after a server took our connection and ended it before we could work; the longest one.
 const RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(30 * 60));
 
 /// The pause after a connection that had worked breaks.
@@ -60,6 +60,14 @@ impl IrcSession {
     }
 }
 
+/// How long to wait before the next try.
+struct Pauses {
+    /// After a connection that came to nothing.
+    ended: Backoff,
+    /// After none came about.
+    away: Absence,
+}
+
 /// Why a loop came to its end.
 enum Stop {
     /// We were told to end.
@@ -79,9 +87,9 @@ impl Session for IrcSession {
     async fn run(self: Box<Self>, mut link: SessionLink) {
         let ids = MessageIds::new(&*self.clock);
         let mut memory = Some(Memory::new(&link.resume, ids));
-        let mut backoff = Backoff::new(RETRY.0, RETRY.1);
+        let mut pauses = Pauses { ended: Backoff::new(RETRY.0, RETRY.1), away: Absence::default() };
         while let Some(kept) = memory.take() {
-            match self.once(kept, &mut link, &mut backoff).await {
+            match self.once(kept, &mut link, &mut pauses).await {
                 Ok(next) => memory = Some(next),
                 Err(Stop::Asked | Stop::Closed) => return,
             }
@@ -95,17 +103,18 @@ impl IrcSession {
         &self,
         mut memory: Memory,
         link: &mut SessionLink,
-        backoff: &mut Backoff,
+        pauses: &mut Pauses,
     ) -> Result<Memory, Stop> {
         link.report(Report::Health(Health::Connecting)).await?;
         let opened = match self.attend(self.open(), &mut memory, link).await? {
             Ok(opened) => opened,
             Err(why) => {
-                let pause = backoff.next_delay(self.clock.random());
+                let pause = pauses.away.next_delay(self.clock.random());
                 self.pause(&mut memory, link, pause, &why).await?;
                 return Ok(memory);
             }
         };
+        pauses.away.end();
         let (mut reader, mut writer) = opened;
         let mut client =
             Client::new(Arc::clone(&self.config), Arc::clone(&self.clock), memory, Instant::now());
@@ -135,10 +144,10 @@ impl IrcSession {
             }
         };
         let pause = if had_worked && closing == Closing::Usual {
-            backoff.reset();
+            pauses.ended.reset();
             QUICK_RETRY / 2 + QUICK_RETRY.mul_f64(fraction(self.clock.random()))
         } else {
-            backoff.next_delay(self.clock.random())
+            pauses.ended.next_delay(self.clock.random())
         };
         let pause = pause.max(closing.least_wait());
         let (mut memory, effects) = client.into_memory(&why);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sameroom_connector::{Backoff, Kit, Report, Session, SessionLink};
+use sameroom_connector::{Absence, Backoff, Kit, Report, Session, SessionLink};
 use sameroom_types::room::Health;
 use tokio::io::{AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::stream::{self, Stream, StreamError};
 use crate::xml::Parsed;
 
-/// Delays between tries to connect.
+/// Delays between tries after a server that is there sent us away.
 const FIRST: Duration = Duration::from_secs(1);
 const MOST: Duration = Duration::from_secs(300);
 
@@ -53,14 +53,14 @@ impl Session for XmppSession {
 
 /// Connects again and again until told to stop or refused for good.
 async fn live(client: &mut Client) {
-    let mut backoff = Backoff::new(FIRST, MOST);
+    let mut pauses = Pauses { refused: Backoff::new(FIRST, MOST), away: Absence::default() };
     loop {
-        let ended = one_connection(client, &mut backoff).await;
+        let ended = one_connection(client, &mut pauses).await;
         let error = match ended {
             End::Stopped => return,
             End::Lost(error) => error,
         };
-        let next = after(&error, &mut backoff, client.kit.clock.random());
+        let next = after(&error, &mut pauses, client.kit.clock.random());
         let Next::Retry(delay) = next else {
             tracing::error!(error = %error, "the account can't log in");
             let why = error.to_string();
@@ -90,7 +90,15 @@ enum Next {
     GiveUp,
 }
 
-fn after(error: &StreamError, backoff: &mut Backoff, random: u128) -> Next {
+/// How long to wait before the next try.
+struct Pauses {
+    /// After the server sent us away.
+    refused: Backoff,
+    /// After it did not answer, or the connection broke.
+    away: Absence,
+}
+
+fn after(error: &StreamError, pauses: &mut Pauses, random: u128) -> Next {
     match error {
         StreamError::Refused { condition, .. } => match condition.as_str() {
             "not-authorized"
@@ -101,7 +109,7 @@ fn after(error: &StreamError, backoff: &mut Backoff, random: u128) -> Next {
             | "mechanism-too-weak"
             | "malformed-request"
             | "incorrect-encoding" => Next::GiveUp,
-            _ => Next::Retry(backoff.next_delay(random)),
+            _ => Next::Retry(pauses.refused.next_delay(random)),
         },
         StreamError::Sasl(_) => Next::GiveUp,
         // Somebody else uses our resource: fighting over it helps nobody.
@@ -110,7 +118,11 @@ fn after(error: &StreamError, backoff: &mut Backoff, random: u128) -> Next {
         {
             Next::Retry(MOST)
         }
-        _ => Next::Retry(backoff.next_delay(random)),
+        StreamError::Network(_) | StreamError::TimedOut => Next::Retry(pauses.away.next_delay(random)),
+        StreamError::Closed { condition, .. } if condition == "system-shutdown" => {
+            Next::Retry(pauses.away.next_delay(random))
+        }
+        _ => Next::Retry(pauses.refused.next_delay(random)),
     }
 }
 
@@ -130,7 +142,7 @@ async fn wait(client: &mut Client, delay: Duration) -> Result<(), End> {
     }
 }
 
-async fn one_connection(client: &mut Client, backoff: &mut Backoff) -> End {
+async fn one_connection(client: &mut Client, pauses: &mut Pauses) -> End {
     match connect(client).await {
         Ok(stream) => {
             tracing::info!(
@@ -142,8 +154,9 @@ async fn one_connection(client: &mut Client, backoff: &mut Backoff) -> End {
             let end = serve(client, stream).await;
             // A server that takes us in and throws us out at once is not hammered.
             if since.elapsed() > STEADY {
-                backoff.reset();
+                pauses.refused.reset();
             }
+            pauses.away.end();
             end
         }
         Err(end) => end,
@@ -283,7 +296,10 @@ mod tests {
     fn errors_lead_to_a_short_wait_a_long_one_or_none() {
         let refused = |condition: &str| StreamError::Refused { condition: condition.into(), text: None };
         let closed = |condition: &str| StreamError::Closed { condition: condition.into(), text: None };
-        let next = |error: StreamError| after(&error, &mut Backoff::new(FIRST, MOST), 7);
+        let next = |error: StreamError| {
+            let mut pauses = Pauses { refused: Backoff::new(FIRST, MOST), away: Absence::default() };
+            after(&error, &mut pauses, 7)
+        };
         let is_short = |next: Next| matches!(next, Next::Retry(delay) if delay <= FIRST);
         assert_eq!(next(refused("not-authorized")), Next::GiveUp);
         assert!(is_short(next(refused("temporary-auth-failure"))));

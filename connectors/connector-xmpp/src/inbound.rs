@@ -165,7 +165,13 @@ fn event(message: &Element, context: Context<'_>, ids: NativeIds, excerpt: &mut 
         return Some(RoomEvent::Deleted(deletion));
     }
     if let Some(reactions) = message.child("reactions", wire::REACTIONS) {
-        let target = reactions.attr("id").filter(|id| !id.is_empty())?;
+        let target = RemoteMessageId::from(reactions.attr("id").filter(|id| !id.is_empty())?);
+        if let (Place::Room(room), Some(nick)) = (context.place, context.nick)
+            && context.at.is_none()
+            && !room.may_react(nick, &target)
+        {
+            return None;
+        }
         let mut emoji: Vec<Emoji> = Vec::new();
         for reaction in
             reactions.children().filter(|child| child.is("reaction", wire::REACTIONS)).take(MOST_EMOJI)
@@ -179,7 +185,7 @@ fn event(message: &Element, context: Context<'_>, ids: NativeIds, excerpt: &mut 
                 emoji.push(known);
             }
         }
-        return Some(RoomEvent::ReactionSet(ReactionSet { message: target.into(), author, emoji }));
+        return Some(RoomEvent::ReactionSet(ReactionSet { message: target, author, emoji }));
     }
     let Some(content) = content(message, context, excerpt) else {
         let typing = message.child("composing", wire::CHATSTATES).is_some() && context.at.is_none();

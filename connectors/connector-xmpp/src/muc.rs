@@ -16,6 +16,9 @@ use crate::xml::Element;
 /// How many of the latest messages are remembered, for repeats, quotes and the check of who may change what.
 const REMEMBERED: usize = 512;
 
+/// Of how many people it is remembered that they reacted to one message.
+const MOST_REACTORS: usize = 64;
+
 /// How many people of one room are remembered; beyond that newcomers are known by what they send only.
 const MOST_OCCUPANTS: usize = 20_000;
 
@@ -84,7 +87,7 @@ pub(crate) struct Occupant {
     pub(crate) is_moderator: bool,
     /// The SHA-1 of their picture (XEP-0153).
     pub(crate) photo: Option<String>,
-    /// How many others had this nick before, since we came.
+    /// Which holder of this nick they are, as far as we saw; never the same after we were away.
     pub(crate) generation: u32,
 }
 
@@ -99,6 +102,8 @@ pub(crate) struct Said {
     pub(crate) generation: u32,
     /// Its first line.
     pub(crate) excerpt: String,
+    /// Who reacted to it: nick, and which holder of that.
+    reacted: Vec<(String, u32)>,
 }
 
 /// Where we stand with a room.
@@ -152,6 +157,8 @@ pub(crate) struct Room {
     pub(crate) occupants: BTreeMap<String, Occupant>,
     /// How often each nick was given up, since we came.
     generations: BTreeMap<String, u32>,
+    /// What the first holder of a nick since we came is counted as.
+    first_generation: u32,
     /// How far it was read.
     pub(crate) place: Option<Place>,
     /// Whether the engine has not been told of `place` yet.
@@ -219,6 +226,7 @@ impl Room {
             features: Features::default(),
             occupants: BTreeMap::new(),
             generations: BTreeMap::new(),
+            first_generation: 0,
             place: None,
             place_untold: false,
             catch_up: None,
@@ -250,6 +258,9 @@ impl Room {
     /// Forgets who is there, before entering anew.
     pub(crate) fn forget_people(&mut self) {
         self.occupants.clear();
+        // Whoever held a nick before, somebody else may have taken it meanwhile.
+        let most = self.generations.values().max().copied().unwrap_or(0);
+        self.first_generation = self.first_generation.saturating_add(most).saturating_add(1);
         self.generations.clear();
         self.catch_up = None;
         self.pinging = false;
@@ -332,7 +343,7 @@ impl Room {
             role: item.map_or(Role::Member, role_of),
             is_moderator: item.is_some_and(|item| item.attr("role") == Some("moderator")),
             photo,
-            generation: self.generations.get(nick).copied().unwrap_or(0),
+            generation: self.generation(nick),
         };
         let is_own = codes.contains(&"110") || (self.phase == Phase::In && nick == self.nick);
         if is_own {
@@ -358,7 +369,7 @@ impl Room {
             new.clone_into(&mut self.nick);
         }
         if let Some(mut moved) = moved {
-            moved.generation = self.generations.get(new).copied().unwrap_or(0);
+            moved.generation = self.generation(new);
             let author = self.author_of(new, Some(&moved));
             self.occupants.insert(new.to_owned(), moved);
             if !is_own {
@@ -405,8 +416,8 @@ impl Room {
 
     /// Remembers a message.
     pub(crate) fn remember(&mut self, ids: Vec<RemoteMessageId>, nick: &str, excerpt: String) {
-        let generation = self.occupants.get(nick).map_or(0, |known| known.generation);
-        self.said.push_back(Said { ids, nick: nick.to_owned(), generation, excerpt });
+        let generation = self.holder(nick);
+        self.said.push_back(Said { ids, nick: nick.to_owned(), generation, excerpt, reacted: Vec::new() });
         if self.said.len() > REMEMBERED {
             self.said.pop_front();
         }
@@ -432,8 +443,45 @@ impl Room {
         }
         match self.said(target) {
             Some(said) => said.nick != nick || said.generation == occupant.generation,
-            None => occupant.generation == 0,
+            None => occupant.generation == self.first_generation,
         }
+    }
+
+    /// Whether who holds `nick` now may say which reactions that nick has on `target`: not where its
+    /// former holder put some there, which they would take back.
+    pub(crate) fn may_react(&self, nick: &str, target: &RemoteMessageId) -> bool {
+        let Some(occupant) = self.occupants.get(nick) else { return true };
+        if occupant.occupant_id.is_some() || occupant.real.is_some() {
+            return true;
+        }
+        match self.said(target) {
+            Some(said) => !said
+                .reacted
+                .iter()
+                .any(|(known, generation)| known == nick && *generation != occupant.generation),
+            None => occupant.generation == self.first_generation,
+        }
+    }
+
+    /// Remembers who reacted to a message.
+    pub(crate) fn remember_reaction(&mut self, nick: &str, target: &RemoteMessageId) {
+        let reaction = (nick.to_owned(), self.holder(nick));
+        if let Some(said) = self.said.iter_mut().rev().find(|said| said.ids.contains(target))
+            && said.reacted.len() < MOST_REACTORS
+            && !said.reacted.contains(&reaction)
+        {
+            said.reacted.push(reaction);
+        }
+    }
+
+    /// As what a newcomer under this nick is counted.
+    fn generation(&self, nick: &str) -> u32 {
+        self.first_generation.saturating_add(self.generations.get(nick).copied().unwrap_or(0))
+    }
+
+    /// As what whoever holds this nick is counted.
+    fn holder(&self, nick: &str) -> u32 {
+        self.occupants.get(nick).map_or_else(|| self.generation(nick), |known| known.generation)
     }
 }
 
@@ -527,6 +575,36 @@ mod tests {
         assert!(!room.may_be_author("ann", &"never heard of".into()));
         hear(&mut room, "bob", "", "<item jid='bob@x'/>");
         assert!(room.may_be_author("bob", &"never heard of".into()));
+    }
+
+    #[test]
+    fn who_takes_over_a_nick_takes_back_no_reaction_of_its_former_holder() {
+        let mut room = room();
+        let (one, other) = (RemoteMessageId::from("1"), RemoteMessageId::from("2"));
+        for id in [&one, &other] {
+            room.remember(vec![id.clone()], "bob", "hi".into());
+        }
+        hear(&mut room, "ann", "", "<item/>");
+        room.remember_reaction("ann", &one);
+        assert!(room.may_react("ann", &one));
+        hear(&mut room, "ann", GONE, "<item/>");
+        hear(&mut room, "ann", "", "<item/>");
+        assert!(!room.may_react("ann", &one) && room.may_react("ann", &other));
+    }
+
+    #[test]
+    fn who_holds_a_nick_after_we_were_away_may_be_somebody_else() {
+        let mut room = room();
+        let id = RemoteMessageId::from("1");
+        hear(&mut room, "ann", "", "<item/>");
+        room.remember(vec![id.clone()], "ann", "hi".into());
+        room.remember_reaction("ann", &id);
+        room.forget_people();
+        hear(&mut room, "ann", "", "<item/>");
+        assert!(!room.may_be_author("ann", &id) && !room.may_react("ann", &id));
+        room.forget_people();
+        hear(&mut room, "ann", "", "<item jid='ann@x'/>");
+        assert!(room.may_be_author("ann", &id) && room.may_react("ann", &id));
     }
 
     #[test]

@@ -146,3 +146,54 @@ impl Backoff {
         self.tries = 0;
     }
 }
+
+/// Delays between tries to reach a server that is away.
+///
+/// A try that finds nobody costs nobody anything, so they come often at first; later they come in
+/// proportion to how long the server has been away: its return is noticed within a sixth of that time.
+/// Spread by up to half, so that many accounts don't return at once.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Absence {
+    waited: Duration,
+}
+
+impl Absence {
+    /// The longest delay at the beginning, and the longest of all.
+    const DELAYS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(300));
+
+    /// The next delay; `random` is fresh chance.
+    pub fn next_delay(&mut self, random: u128) -> Duration {
+        let whole = (self.waited / 6).clamp(Self::DELAYS.0, Self::DELAYS.1);
+        let half = whole / 2;
+        let millis = u64::try_from(half.as_millis()).unwrap_or(u64::MAX).max(1);
+        let delay = half + Duration::from_millis(u64::try_from(random % u128::from(millis)).unwrap_or(0));
+        self.waited += delay;
+        delay
+    }
+
+    /// The server is there.
+    pub fn end(&mut self) {
+        self.waited = Duration::ZERO;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_returns_is_found_within_a_sixth_of_its_absence() {
+        for random in [0, 499, u128::MAX] {
+            let mut absence = Absence::default();
+            let mut away = Duration::ZERO;
+            while away < Duration::from_secs(36_000) {
+                let delay = absence.next_delay(random);
+                assert!(delay >= Duration::from_millis(500) && delay <= Duration::from_secs(300));
+                assert!(delay <= Duration::from_secs(1).max(away / 6), "{delay:?} after {away:?}");
+                away += delay;
+            }
+            absence.end();
+            assert!(absence.next_delay(random) <= Duration::from_secs(1));
+        }
+    }
+}

@@ -12,7 +12,7 @@ mod link;
 
 pub use connector::{Connector, Session, Settings, SettingsError};
 pub use http::{HttpBody, HttpHandler, HttpRequest, HttpResponse, Mount, ResponseBody};
-pub use kit::{Backoff, Clock, Kit, Spool, SpoolError, SpoolReader, SpoolWriter, Vault, VaultError};
+pub use kit::{Absence, Backoff, Clock, Kit, Spool, SpoolError, SpoolReader, SpoolWriter, Vault, VaultError};
 pub use link::{
     Command, FetchError, LinkClosed, Report, Resume, RoomFailure, RoomReport, RuntimeEnd, SessionLink,
 };

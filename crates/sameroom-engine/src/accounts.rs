@@ -10,6 +10,7 @@ use sameroom_types::room::{Health, RoomKind};
 
 use crate::engine::{Engine, Timer};
 use crate::input::Effect;
+use crate::lane::Part;
 use crate::record::{Record, TubeChange};
 
 /// How long a room may be unusable before others are told.
@@ -98,9 +99,23 @@ impl Engine {
             Health::Retrying { why, .. } | Health::NeedsRelink { why } | Health::Stopped { why } => why,
             Health::Connecting | Health::Connected => "connecting".into(),
         };
+        self.forget_questions(id);
         self.forget_views(id, &why);
         if was {
             self.tell_unstable(id);
+        }
+    }
+
+    /// What a session was asked and did not answer is asked again once it is back.
+    fn forget_questions(&mut self, id: &AccountId) {
+        let not_before = self.now.mono;
+        for lane in self.lanes.values_mut() {
+            for attempt in lane.items.values_mut().filter_map(|item| item.attempt.as_mut()) {
+                if attempt.account == *id {
+                    let asked = attempt.parts.iter_mut().filter(|part| **part == Part::Asking);
+                    asked.for_each(|part| *part = Part::Unsure { not_before });
+                }
+            }
         }
     }
 
@@ -166,13 +181,12 @@ impl Engine {
         {
             self.note(Record::RoomIdentified { room, key, name, kind });
         }
-        let was_invited_now = self.network.room(room).is_some_and(|known| known.invited)
-            && !self.views.contains_key(&(room, id.clone()));
         self.views.insert((room, id.clone()), View { remote, capabilities, ready: true, why: String::new() });
         self.note_usability(room);
         self.dirty.insert(room);
         self.announce_tubes(room);
-        if was_invited_now {
+        // Where tubes come back with the invitation, the notice of those says enough.
+        if self.ungreeted.remove(&room) && self.network.tubes_of(room).is_empty() {
             self.greet(room);
         }
     }
@@ -296,6 +310,7 @@ impl Engine {
             return;
         }
         self.note(Record::RoomInvited { room, by: by.map(|by| by.id) });
+        self.ungreeted.insert(room);
         self.revive_tubes(room);
         self.out.push(Effect::Join { account: id.clone(), room: written });
     }
@@ -334,6 +349,8 @@ impl Engine {
         let at = self.now.wall;
         for tube in failed {
             self.note(Record::TubeChanged { tube, change: TubeChange::Resumed, at });
+            self.unannounced.insert(tube);
+            self.notices_forget(tube);
         }
     }
 }

@@ -1,20 +1,21 @@
 //! The fold: how each record changes the lasting state. Decides nothing.
 
-mod delivery;
-mod event;
-mod piece;
+mod ends;
+mod events;
+mod pieces;
+mod sends;
 
-use sameroom_types::ids::{MessageId, RoomId, RoomSpec, Seq};
+use sameroom_types::ids::{DeliveryId, RoomId, RoomSpec, Seq};
 use sameroom_types::room::Tube;
-use sameroom_types::rows::{AuditRow, CopyRow, Row};
+use sameroom_types::rows::{AuditRow, Row};
 use sameroom_types::time::Timestamp;
 
 use crate::engine::{Engine, Sealed};
-use crate::messages::Copy;
+use crate::lane::Delivery;
 use crate::record::Record;
 
 /// How many recent events can be found by the mark of their copies.
-const TOKENS: usize = 50_000;
+pub(crate) const TOKENS: usize = 50_000;
 
 impl Engine {
     pub(crate) fn apply(&mut self, seq: Seq, record: Record, sealed: Sealed) {
@@ -93,7 +94,7 @@ impl Engine {
         }
     }
 
-    fn apply_merge(&mut self, from: RoomId, into: RoomId) {
+    pub(crate) fn apply_merge(&mut self, from: RoomId, into: RoomId) {
         self.network.merge(from, into);
         self.messages.merge_rooms(from, into);
         if let Some(lane) = self.lanes.remove(&from) {
@@ -118,27 +119,14 @@ impl Engine {
         self.policies.clear();
     }
 
-    fn apply_tube(&mut self, tube: Tube, at: Timestamp) {
+    pub(crate) fn apply_tube(&mut self, tube: Tube, at: Timestamp) {
         let end = |spec: &RoomSpec| self.network.room_of_spec(spec);
         if let (Some(a), Some(b)) = (end(&tube.a), end(&tube.b)) {
             self.network.add_tube(tube, a, b, at);
         }
     }
-}
 
-fn copy_rows(message: MessageId, room: RoomId, copy: &Copy) -> Vec<Row> {
-    (0..)
-        .zip(&copy.parts)
-        .map(|(part, slot)| {
-            Row::Copy(CopyRow {
-                message,
-                room,
-                part,
-                account: copy.account.clone(),
-                ids: slot.ids.clone(),
-                is_file: slot.is_file,
-                deleted: copy.deleted || slot.deleted,
-            })
-        })
-        .collect()
+    pub(crate) fn delivery_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
+        self.lanes.get_mut(&id.room)?.items.get_mut(&id.event)
+    }
 }

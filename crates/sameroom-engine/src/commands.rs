@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use sameroom_types::COMMAND_WORD;
 use sameroom_types::event::{Author, ReplyTo, Role};
-use sameroom_types::ids::{AccountId, PortalId, RequestId, RoomId};
+use sameroom_types::ids::{AccountId, RequestId, RoomId};
 use sameroom_types::policy::CommandPolicy;
+use sameroom_types::room::MadeBy;
 
 use crate::engine::Engine;
 
@@ -35,8 +36,16 @@ pub(crate) struct Code {
 pub(crate) struct PendingRequest {
     pub(crate) a: RoomId,
     pub(crate) b: RoomId,
+    pub(crate) made_by: MadeBy,
+    /// Who asked.
     pub(crate) by: String,
-    pub(crate) portal: Option<PortalId>,
+    /// The room in which it is answered.
+    pub(crate) at: RoomId,
+    /// Whether it takes the owner of that room's account, because the tube leaves our own realms;
+    /// else a moderator there, because its portal wants that.
+    pub(crate) needs_owner: bool,
+    /// The rooms whose accounts' owners have agreed already.
+    pub(crate) agreed: Vec<RoomId>,
     pub(crate) until: Duration,
 }
 

@@ -2,23 +2,21 @@
 
 mod author;
 mod change;
-mod files;
+mod file;
 mod post;
 mod reaction;
-mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use sameroom_markup::split;
 use sameroom_types::action::{Action, OutboundPost, Rendered};
 use sameroom_types::capabilities::Capabilities;
 use sameroom_types::event::{Author, MemberChange, RoomEvent};
-use sameroom_types::ids::{AccountId, DeliveryId, MessageId, NativeIds, RoomId, Seq};
+use sameroom_types::ids::{AccountId, DeliveryId, NativeIds, Seq};
 use sameroom_types::rows::{DeliveryKind, SkipReason};
-use sameroom_types::text::{Emoji, Inline, Text};
+use sameroom_types::text::{Emoji, Text};
 
-use crate::engine::{Engine, Reference};
+use crate::engine::Engine;
 use crate::policy::Policy;
 use crate::record::{End, EventBody};
 
@@ -33,13 +31,13 @@ pub(crate) enum Prepared {
 }
 
 /// Everything about the target that composing needs.
-struct Target {
+pub(crate) struct Target {
     can: Capabilities,
     policy: Arc<Policy>,
     dialect: Arc<dyn sameroom_markup::Dialect>,
 }
 
-fn skip(why: SkipReason) -> Prepared {
+pub(crate) fn skip(why: SkipReason) -> Prepared {
     Prepared::End(End::Skipped(why))
 }
 
@@ -88,69 +86,19 @@ impl Engine {
             (_, EventBody::Notice(_)) => skip(SkipReason::NoForm),
         }
     }
-
-    fn prepare_change(
-        &mut self,
-        id: DeliveryId,
-        target: &Target,
-        kind: DeliveryKind,
-        event: &RoomEvent,
-    ) -> Prepared {
-        let message_id = match self.reference_of(id.event) {
-            Reference::Known(message) => message,
-            Reference::Loading => return Prepared::Wait(None),
-            Reference::Awaited { until } if until > self.now.mono => return Prepared::Wait(Some(until)),
-            Reference::Awaited { .. } | Reference::Unknown | Reference::None => {
-                self.awaiting.retain(|(_, seq), _| *seq != id.event);
-                return skip(SkipReason::NoTarget);
-            }
-        };
-        // The copy itself is still on its way into this room.
-        let post = Seq(message_id.0);
-        if self.lanes.get(&id.room).is_some_and(|lane| lane.items.contains_key(&post)) {
-            return Prepared::Wait(None);
-        }
-        // An earlier change of it is not confirmed: sent again later, it would undo this one.
-        let unsettled = self.lanes.get(&id.room).is_some_and(|lane| {
-            lane.items.range(..id.event).any(|(seq, item)| {
-                item.attempt.is_some()
-                    && self.events.get(seq).is_some_and(|event| event.meta.message == Some(message_id))
-            })
-        });
-        if unsettled {
-            return Prepared::Wait(None);
-        }
-        match (kind, event) {
-            (DeliveryKind::Edit, RoomEvent::Edited(edit)) => {
-                let content = edit.content.clone();
-                let author = edit.author.clone();
-                self.prepare_edit(id, target, message_id, &author, &content)
-            }
-            (DeliveryKind::Delete, RoomEvent::Deleted(_)) => self.prepare_delete(id, target, message_id),
-            (DeliveryKind::React, _) => self.prepare_reaction(id, target, message_id, event),
-            _ => skip(SkipReason::NoForm),
-        }
-    }
-
-    /// The parts by which a room knows a message.
-    pub(crate) fn target_of(&self, message: MessageId, room: RoomId) -> Vec<(u32, NativeIds, bool)> {
-        self.messages.get(message).map(|message| message.parts_in(room)).unwrap_or_default()
-    }
-
-    fn render(&self, target: &Target, prefix: &[Inline], text: &Text) -> Vec<Rendered> {
-        split(prefix, text, &*target.dialect, target.can.text)
-            .into_iter()
-            .map(|part| Rendered { text: part.text, styled: part.styled })
-            .collect()
-    }
 }
 
-fn ready(actions: impl Iterator<Item = Action>) -> Prepared {
+pub(crate) fn ready(actions: impl Iterator<Item = Action>) -> Prepared {
     let actions: Vec<Action> = actions.collect();
     let makes = vec![u32::MAX; actions.len()];
     Prepared::Ready { actions, files: 0, makes, placed: None, as_of: Seq(0) }
 }
 
-fn post(text: Rendered, author: Option<Author>, reply: Option<NativeIds>, notice: bool) -> Action {
+pub(crate) fn post(text: Rendered, author: Option<Author>, reply: Option<NativeIds>, notice: bool) -> Action {
     Action::Post(OutboundPost { text, author, reply, thread: None, notice })
+}
+
+/// Words without line breaks, each a blank apart.
+pub(crate) fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
 use sameroom_types::action::SendRequest;
 use sameroom_types::event::Inbound;
 use sameroom_types::ids::{
@@ -12,10 +11,8 @@ use sameroom_types::ids::{
     Ticket,
 };
 use sameroom_types::policy::Configuration;
-use sameroom_types::rows::{DeliveryKind, DeliveryRow, DeliveryState, Row};
+use sameroom_types::rows::DeliveryRow;
 use sameroom_types::time::{Now, Timestamp};
-use serde::Serialize;
-use sha2::Sha256;
 
 use crate::accounts::{Account, View};
 use crate::bounce::Bounces;
@@ -27,11 +24,9 @@ use crate::messages::Messages;
 use crate::network::Network;
 use crate::notices::Notices;
 use crate::policy::Policy;
-use crate::record::{self, EventBody, EventMeta, Excerpt, Frozen, Portal, Record, RecordError};
+use crate::record;
+use crate::record::{EventBody, EventMeta, Excerpt, Frozen, Portal, Record, RecordError};
 use crate::snapshot::Piece;
-
-/// How many recent messages can be traced without asking the store.
-const TRACES: usize = 2_000;
 
 /// What an engine is made with.
 pub struct Setup {
@@ -94,6 +89,8 @@ pub struct Engine {
     pub(crate) next_request: u64,
     pub(crate) next_portal: u64,
     pub(crate) unannounced: BTreeSet<sameroom_types::ids::TubeId>,
+    /// Rooms that we were invited into and have not greeted.
+    pub(crate) ungreeted: BTreeSet<RoomId>,
     pub(crate) flush_wanted: bool,
     pub(crate) appended: u64,
     pub(crate) is_live: bool,
@@ -110,6 +107,8 @@ pub(crate) struct OpenEvent {
     pub(crate) left: u32,
     pub(crate) reference: Reference,
     pub(crate) since: Duration,
+    /// How old it was when this run began; later the clock on the wall no longer counts.
+    pub(crate) age_before: Duration,
     pub(crate) spools: Vec<SpoolId>,
 }
 
@@ -155,6 +154,13 @@ pub(crate) enum Sealed {
     Event(Arc<EventBody>),
     Frozen(Frozen),
     Excerpt(Excerpt),
+}
+
+impl OpenEvent {
+    /// How long ago it was accepted. Within one run a clock that jumps changes nothing.
+    pub(crate) fn age(&self, mono: Duration) -> Duration {
+        self.age_before + mono.saturating_sub(self.since)
+    }
 }
 
 impl std::fmt::Debug for Engine {
@@ -216,6 +222,7 @@ impl Engine {
             next_request: 0,
             next_portal: 1,
             unannounced: BTreeSet::new(),
+            ungreeted: BTreeSet::new(),
             flush_wanted: false,
             appended: 0,
             is_live: false,
@@ -270,6 +277,7 @@ impl Engine {
         self.refind_references();
         for event in self.events.values_mut() {
             event.since = now.mono;
+            event.age_before = now.wall.since(event.meta.at);
         }
         self.started = now;
         for lane in self.lanes.values_mut() {
@@ -344,7 +352,7 @@ impl Engine {
             .collect()
     }
 
-    fn finish_step(&mut self) -> Vec<Effect> {
+    pub(crate) fn finish_step(&mut self) -> Vec<Effect> {
         while let Some(room) = self.dirty.pop_first() {
             self.pump(room);
         }
@@ -355,7 +363,7 @@ impl Engine {
         std::mem::take(&mut self.out)
     }
 
-    fn run_timers(&mut self) {
+    pub(crate) fn run_timers(&mut self) {
         while let Some((at, timer)) = self.timers.first().copied() {
             if at > self.now.mono {
                 return;
@@ -403,38 +411,6 @@ impl Engine {
         self.commit(record, None, Sealed::None)
     }
 
-    pub(crate) fn store(&mut self, seq: Seq, rows: Vec<Row>) {
-        for row in &rows {
-            self.remember_trace(row);
-        }
-        if !rows.is_empty() {
-            self.out.push(Effect::Store { seq, rows });
-        }
-    }
-
-    /// Keeps how the deliveries of recent messages went, for `trace`.
-    fn remember_trace(&mut self, row: &Row) {
-        match row {
-            Row::Message(row) => {
-                self.last_messages.insert(row.room, row.message);
-            }
-            Row::Delivery(row) => {
-                let Some(message) = row.message else { return };
-                if row.what == DeliveryKind::Post {
-                    let known = self.traces.entry(message).or_default();
-                    known.insert(row.delivery.room, row.clone());
-                    if row.state == DeliveryState::Delivered {
-                        self.last_messages.insert(row.delivery.room, message);
-                    }
-                }
-                if self.traces.len() > TRACES {
-                    self.traces.pop_first();
-                }
-            }
-            Row::Copy(_) | Row::Reaction(_) | Row::Audit(_) => {}
-        }
-    }
-
     pub(crate) fn fresh_request(&mut self) -> u64 {
         self.next_request += 1;
         self.next_request
@@ -443,77 +419,5 @@ impl Engine {
     pub(crate) fn fresh_id(&mut self) -> u64 {
         self.next_id += 1;
         self.next_id
-    }
-
-    fn on_written(&mut self, seq: Seq) {
-        while self.sends.front().is_some_and(|(at, _, _)| *at <= seq) {
-            let Some((_, account, request)) = self.sends.pop_front() else { return };
-            self.part_left(&request);
-            self.out.push(Effect::Send { account, request: Box::new(request) });
-        }
-    }
-
-    fn on_durable(&mut self, seq: Seq) {
-        self.durable = self.durable.max(seq);
-        let durable = self.durable;
-        for (account, tickets) in &mut self.tickets {
-            let mut last = None;
-            while tickets.front().is_some_and(|(_, at)| *at <= durable) {
-                last = tickets.pop_front().map(|(ticket, _)| ticket);
-            }
-            if let Some(ticket) = last {
-                self.out.push(Effect::Acknowledge { account: account.clone(), ticket });
-            }
-        }
-        self.destroy_doomed();
-        self.truncate();
-    }
-
-    /// Notes that an event of a session is settled once `seq` is durable.
-    pub(crate) fn settle(&mut self, account: &AccountId, ticket: Ticket, seq: Seq) {
-        if ticket == Ticket(0) {
-            return;
-        }
-        let tickets = self.tickets.entry(account.clone()).or_default();
-        if tickets.is_empty() && seq <= self.durable {
-            self.out.push(Effect::Acknowledge { account: account.clone(), ticket });
-        } else {
-            // Behind others it waits its turn, so that the durable ticket never jumps over one that is not.
-            tickets.push_back((ticket, seq));
-        }
-    }
-
-    fn destroy_doomed(&mut self) {
-        let mut keys = Vec::new();
-        while self.doomed.front().is_some_and(|(at, _)| *at <= self.durable) {
-            keys.extend(self.doomed.pop_front().map(|(_, key)| key));
-        }
-        if !keys.is_empty() {
-            self.out.push(Effect::DestroyKeys(keys));
-            self.flush_wanted = true;
-        }
-    }
-
-    /// A short name for something, that only its own ids decide.
-    pub(crate) fn token<T: Serialize>(&self, value: &T) -> u64 {
-        let digest = self.digest(value);
-        let mut token = [0; 8];
-        token.copy_from_slice(&digest[..8]);
-        u64::from_be_bytes(token)
-    }
-
-    /// A keyed digest of what somebody wrote.
-    pub(crate) fn digest<T: Serialize>(&self, value: &T) -> [u8; 16] {
-        self.digest_bytes(&record::encode(value))
-    }
-
-    pub(crate) fn digest_bytes(&self, bytes: &[u8]) -> [u8; 16] {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.setup.digest_key).expect("HMAC takes keys of any length");
-        mac.update(bytes);
-        let full = mac.finalize().into_bytes();
-        let mut digest = [0; 16];
-        digest.copy_from_slice(&full[..16]);
-        digest
     }
 }

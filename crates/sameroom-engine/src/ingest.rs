@@ -1,16 +1,13 @@
 //! Events on their way in: echoes and repeats out, commands answered, the rest accepted and routed.
 
-mod change;
-mod excerpt;
-mod files;
-mod post;
+mod changes;
+mod members;
+mod posts;
 mod standby;
-
-pub(crate) use files::spool_id;
 
 use std::sync::Arc;
 
-use sameroom_types::event::{Content, Inbound, MemberChange, Reaction, ReactionSet, Role, RoomEvent};
+use sameroom_types::event::{Content, Inbound, Reaction, ReactionSet, Role, RoomEvent};
 use sameroom_types::ids::{
     AccountId, DeliveryId, RealmId, RemoteUserId, RoomId, RoomKey, RoomSpec, Seq, Ticket,
 };
@@ -19,6 +16,12 @@ use sameroom_types::rows::DeliveryKind;
 
 use crate::engine::{Engine, Reference, Sealed};
 use crate::record::{EventBody, EventMeta, ReactionChange, Record};
+
+/// How many events of a stand-by account are kept until its listener reports the same.
+pub(crate) const STANDBY: usize = 256;
+
+/// The longest excerpt kept of a message, in graphemes.
+pub(crate) const EXCERPT: usize = 300;
 
 impl Engine {
     pub(crate) fn on_event(&mut self, account: &AccountId, ticket: Ticket, inbound: Inbound) {
@@ -32,14 +35,24 @@ impl Engine {
         self.settle(account, ticket, seq);
     }
 
-    fn room_of_event(&mut self, account: &AccountId, inbound: &Inbound) -> Option<(RoomId, RealmId)> {
+    pub(crate) fn room_of_event(
+        &mut self,
+        account: &AccountId,
+        inbound: &Inbound,
+    ) -> Option<(RoomId, RealmId)> {
         let realm = self.accounts.get(account)?.realm.clone()?;
         let key = RoomKey { realm: realm.clone(), room: inbound.room.clone() };
         let room = self.network.room_of_key(&key)?;
         Some((room, realm))
     }
 
-    fn take_event(&mut self, account: &AccountId, room: RoomId, realm: &RealmId, inbound: Inbound) {
+    pub(crate) fn take_event(
+        &mut self,
+        account: &AccountId,
+        room: RoomId,
+        realm: &RealmId,
+        inbound: Inbound,
+    ) {
         if let Some(cursor) = &inbound.cursor {
             self.cursors.insert(room, cursor.clone());
         }
@@ -134,50 +147,11 @@ impl Engine {
     }
 
     /// Writes down how far a room has been read where no accepted event did.
-    fn move_cursor(&mut self, room: RoomId) {
+    pub(crate) fn move_cursor(&mut self, room: RoomId) {
         let Some(cursor) = self.cursors.remove(&room) else { return };
         if self.network.room(room).is_some_and(|known| known.cursor.as_ref() != Some(&cursor)) {
             self.note(Record::CursorMoved { room, cursor });
         }
-    }
-
-    fn take_member(
-        &mut self,
-        account: &AccountId,
-        room: RoomId,
-        realm: &RealmId,
-        inbound: Inbound,
-        member: &RemoteUserId,
-        change: &MemberChange,
-    ) {
-        if inbound.history || self.is_ours(realm, member) || self.policy(room).room.relay == Relay::In {
-            return;
-        }
-        if matches!(change, MemberChange::Renamed { .. }) {
-            return;
-        }
-        let targets: Vec<RoomId> =
-            self.targets(room).into_iter().filter(|target| self.policy(*target).room.joins).collect();
-        if targets.is_empty() {
-            return;
-        }
-        let meta = self.change_meta(account, room, targets, DeliveryKind::Membership, member);
-        self.accept(meta, EventBody::Inbound(Box::new(inbound)));
-    }
-
-    fn take_kick(&mut self, account: &AccountId, room: RoomId, by: Option<&str>, reason: Option<&str>) {
-        if let Some(view) = self.views.get_mut(&(room, account.clone())) {
-            view.ready = false;
-            view.why = "removed from the room".into();
-        }
-        let who = by.map_or_else(String::new, |by| format!(" by {by}"));
-        let why = reason.filter(|why| !why.is_empty()).map_or_else(String::new, |why| format!(" ({why})"));
-        self.note(Record::RoomLeft { room });
-        if self.usable_account(room).is_none() {
-            self.fail_tubes(room, &format!("removed from the room{who}{why}; invite it again to go on"));
-        }
-        self.note_usability(room);
-        self.replay_standby(room);
     }
 
     /// Rooms that hear this one, those that take part as listeners.
@@ -186,7 +160,7 @@ impl Engine {
         reached.iter().copied().filter(|target| self.policy(*target).room.relay != Relay::Out).collect()
     }
 
-    fn change_meta(
+    pub(crate) fn change_meta(
         &mut self,
         account: &AccountId,
         room: RoomId,
@@ -213,11 +187,11 @@ impl Engine {
     }
 
     /// A room by what stays the same when numbers are given anew.
-    fn place(&self, room: RoomId) -> Option<&RoomKey> {
+    pub(crate) fn place(&self, room: RoomId) -> Option<&RoomKey> {
         self.network.room(room).and_then(|known| known.key.as_ref())
     }
 
-    fn take_cursor(&mut self, room: RoomId) -> Option<sameroom_types::ids::Cursor> {
+    pub(crate) fn take_cursor(&mut self, room: RoomId) -> Option<sameroom_types::ids::Cursor> {
         self.cursors.remove(&room)
     }
 
@@ -264,7 +238,7 @@ pub(crate) fn content_of(body: &EventBody) -> Option<&Content> {
     }
 }
 
-fn author_of(event: &RoomEvent) -> Option<String> {
+pub(crate) fn author_of(event: &RoomEvent) -> Option<String> {
     match event {
         RoomEvent::Posted(post) => Some(post.author.name.clone()),
         _ => None,

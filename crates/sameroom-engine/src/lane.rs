@@ -81,11 +81,6 @@ impl Delivery {
 }
 
 impl Attempt {
-    /// Parts that left or are leaving and have no answer yet.
-    pub(crate) fn in_flight(&self) -> usize {
-        self.parts.iter().filter(|part| matches!(part, Part::Recorded | Part::Flying)).count()
-    }
-
     pub(crate) fn is_done(&self) -> bool {
         self.parts.iter().all(|part| matches!(part, Part::Done(_)))
     }

@@ -9,11 +9,14 @@ mod apply;
 mod bounce;
 mod commands;
 mod compose;
+mod digest;
 mod engine;
 pub mod figures;
+mod files;
 mod ingest;
 mod input;
 mod lane;
+mod losses;
 mod messages;
 mod network;
 mod notices;
@@ -23,7 +26,9 @@ mod pump;
 pub mod record;
 mod refer;
 mod snapshot;
+mod traces;
 mod tubes;
+mod watermarks;
 
 pub use engine::{Engine, Setup};
 pub use input::{

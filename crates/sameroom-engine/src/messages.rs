@@ -83,11 +83,6 @@ impl Message {
             .collect()
     }
 
-    /// What our account should show on its image in a room: every emoji that somebody elsewhere has on it.
-    pub(crate) fn wanted_in(&self, room: RoomId) -> BTreeSet<Emoji> {
-        self.reactions.iter().filter(|(_, at, _)| *at != room).map(|(emoji, _, _)| emoji.clone()).collect()
-    }
-
     pub(crate) fn react(&mut self, room: RoomId, person: &RemoteUserId, change: &ReactionChange) {
         match change {
             ReactionChange::Add(emoji) => {

@@ -257,41 +257,11 @@ impl Engine {
         self.notices.announced.remove(&tube);
     }
 
-    /// What the pair of rooms can't carry natively, in one line.
-    fn what_gets_lost(&self, here: RoomId, there: RoomId) -> String {
-        let (Some(one), Some(other)) = (self.capabilities(here), self.capabilities(there)) else {
-            return String::new();
-        };
-        let mut lost = Vec::new();
-        let both = |of: fn(&sameroom_types::capabilities::Capabilities) -> bool| of(one) && of(other);
-        if !both(|can| can.edit.is_full()) {
-            lost.push("edits become corrections");
-        }
-        if !both(|can| can.delete.is_full()) {
-            lost.push("deletions are only told");
-        }
-        if !both(|can| can.reactions != sameroom_types::capabilities::Reactions::None) {
-            lost.push("reactions become lines");
-        }
-        if !both(|can| can.replies.is_full()) {
-            lost.push("replies quote");
-        }
-        if !both(|can| matches!(can.files, sameroom_types::capabilities::Files::Upload { .. })) {
-            lost.push("files become links");
-        }
-        if lost.is_empty() {
-            "Edits, deletions, reactions, replies and files pass natively.".into()
-        } else {
-            format!("Between these two: {}.", lost.join(", "))
-        }
-    }
-
     /// A lane that works but has fallen behind says so once.
     pub(crate) fn note_behind(&mut self, room: RoomId) {
-        let wall = self.now.wall;
         let Some(lane) = self.lanes.get(&room) else { return };
         let Some(event) = lane.items.keys().next().and_then(|seq| self.events.get(seq)) else { return };
-        let behind = wall.since(event.meta.at);
+        let behind = event.age(self.now.mono);
         if lane.said_behind || lane.down_since.is_some() || behind < Duration::from_secs(60) {
             return;
         }

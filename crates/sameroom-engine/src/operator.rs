@@ -128,7 +128,7 @@ impl Engine {
                     &by,
                     &format!("request {request} {}", if accept { "accepted" } else { "refused" }),
                 );
-                match self.settle_request(request, accept) {
+                match self.settle_for_both(request, accept) {
                     Ok(done) => Reply::Done(done),
                     Err(why) => Reply::Refused(why),
                 }

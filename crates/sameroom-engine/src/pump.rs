@@ -1,11 +1,13 @@
 //! Lanes at work: what is sent next, what waits, what comes of a send.
 
+mod late;
+mod outcome;
+
 use std::time::Duration;
 
-use sameroom_types::action::{Answer, Outcome, Refusal, RefusalKind, SendRequest, Wait};
+use sameroom_types::action::SendRequest;
 use sameroom_types::capabilities::Once;
-use sameroom_types::ids::{AccountId, DeliveryId, Mark, NativeIds, RoomId, Seq, SpoolId};
-use sameroom_types::room::Health;
+use sameroom_types::ids::{AccountId, DeliveryId, Mark, RoomId, Seq, SpoolId};
 use sameroom_types::rows::{DeliveryKind, ParkReason, SkipReason};
 use sameroom_types::time::Timestamp;
 
@@ -18,21 +20,15 @@ use crate::record::{End, EventBody, Record};
 /// How long a lane waits for a file before it names it instead.
 pub(crate) const FILE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A delivery this old, of a lane that works, is marked with its time.
-const LATE: Duration = Duration::from_secs(60);
-
-/// A delivery this old counts towards the room's limit of late messages: the whole backlog of a
-/// shorter outage is always delivered.
-const OVERDUE: Duration = Duration::from_secs(600);
-
-/// The first and the longest delay after a temporary refusal without a time.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
+/// How many sends of one room may be asked about at a time; connectors look for all of them in one go.
+pub(crate) const ASKED_AT_ONCE: usize = 256;
 
 /// What to do with the next part of a lane.
-enum Next {
+pub(crate) enum Next {
     Send(Seq, u32),
     Ask(Seq, u32),
-    Prepare(Seq),
+    /// With so much of the window left.
+    Prepare(Seq, usize),
     Stop,
 }
 
@@ -57,7 +53,7 @@ impl Engine {
                 usize::from(view.capabilities.window.max(1))
             };
             let once = view.capabilities.once;
-            match self.next_in(room, window) {
+            match self.next_in(room, window, once) {
                 Next::Stop => return,
                 Next::Send(seq, part) => {
                     self.move_attempt(room, seq, &account);
@@ -69,8 +65,8 @@ impl Engine {
                         return;
                     }
                 }
-                Next::Prepare(seq) => {
-                    if !self.prepare_and_freeze(room, seq, &account) {
+                Next::Prepare(seq, left) => {
+                    if !self.prepare_and_freeze(room, seq, &account, left) {
                         return;
                     }
                 }
@@ -79,7 +75,7 @@ impl Engine {
     }
 
     /// An attempt whose account can't be used now goes on through the one that can.
-    fn move_attempt(&mut self, room: RoomId, seq: Seq, usable: &AccountId) {
+    pub(crate) fn move_attempt(&mut self, room: RoomId, seq: Seq, usable: &AccountId) {
         let delivery = DeliveryId { event: seq, room };
         let Some(own) = self
             .delivery_mut(delivery)
@@ -95,7 +91,7 @@ impl Engine {
         }
     }
 
-    fn must_wait(&mut self, room: RoomId) -> bool {
+    pub(crate) fn must_wait(&mut self, room: RoomId) -> bool {
         let mono = self.now.mono;
         let lane_until = self.lanes.get(&room).and_then(|lane| lane.blocked_until);
         let account_until =
@@ -108,23 +104,29 @@ impl Engine {
     }
 
     /// The first thing in a lane that is not already on its way.
-    fn next_in(&self, room: RoomId, window: usize) -> Next {
+    ///
+    /// While something is asked about, nothing behind it is sent, since it could overtake; but whatever
+    /// else has to be asked about is asked at the same time.
+    pub(crate) fn next_in(&self, room: RoomId, window: usize, once: Once) -> Next {
         let Some(lane) = self.lanes.get(&room) else { return Next::Stop };
-        let mut flying = 0;
+        let (mut flying, mut asking) = (0, 0);
         for (seq, item) in &lane.items {
             let Some(attempt) = &item.attempt else {
-                return if flying < window { Next::Prepare(*seq) } else { Next::Stop };
+                let may_prepare = if asking > 0 {
+                    asking < ASKED_AT_ONCE && item.suspect && self.is_asked_about(*seq, once)
+                } else {
+                    flying < window
+                };
+                return if may_prepare { Next::Prepare(*seq, window - flying) } else { Next::Stop };
             };
             for (index, part) in (0..).zip(&attempt.parts) {
                 match part {
                     Part::Done(_) => {}
                     Part::Recorded | Part::Flying => flying += 1,
-                    // What comes behind may not overtake a part that may still have to be sent again.
-                    Part::Asking => return Next::Stop,
-                    Part::Unsure { .. } => return Next::Ask(*seq, index),
-                    Part::Todo => {
-                        return if flying < window { Next::Send(*seq, index) } else { Next::Stop };
-                    }
+                    Part::Asking => asking += 1,
+                    Part::Unsure { .. } if asking < ASKED_AT_ONCE => return Next::Ask(*seq, index),
+                    Part::Todo if asking == 0 && flying < window => return Next::Send(*seq, index),
+                    Part::Todo | Part::Unsure { .. } => return Next::Stop,
                 }
             }
             if flying >= window {
@@ -134,8 +136,14 @@ impl Engine {
         Next::Stop
     }
 
+    /// Whether a delivery that may have been sent before is asked about, rather than sent again.
+    pub(crate) fn is_asked_about(&self, seq: Seq, once: Once) -> bool {
+        let is_post = self.events.get(&seq).is_some_and(|event| event.meta.kind == DeliveryKind::Post);
+        is_post && once.key.is_none() && once.history.is_some()
+    }
+
     /// Hands a frozen part to its session, after the record `after` is written.
-    fn launch(&mut self, room: RoomId, seq: Seq, part: u32, after: Option<Seq>) {
+    pub(crate) fn launch(&mut self, room: RoomId, seq: Seq, part: u32, after: Option<Seq>) {
         let delivery = DeliveryId { event: seq, room };
         let Some(attempt) = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut()) else {
             return;
@@ -165,7 +173,7 @@ impl Engine {
     }
 
     /// Decides what becomes of a part that may have arrived. Returns whether the lane may go on at once.
-    fn clear_up(&mut self, room: RoomId, seq: Seq, part: u32, once: Once) -> bool {
+    pub(crate) fn clear_up(&mut self, room: RoomId, seq: Seq, part: u32, once: Once) -> bool {
         let delivery = DeliveryId { event: seq, room };
         let mono = self.now.mono;
         let age = self.events.get(&seq).map(|event| mono.saturating_sub(event.since));
@@ -194,7 +202,7 @@ impl Engine {
             attempt.parts[part as usize] = Part::Asking;
             let SendRequest { room: remote, key, .. } = request;
             self.out.push(Effect::Ask { account, delivery, part, room: remote, key, since });
-            return false;
+            return true;
         }
         // A change that is made twice leaves what it left the first time; only a second post is a double.
         item.repeats += 1;
@@ -204,7 +212,13 @@ impl Engine {
     }
 
     /// Renders a delivery, freezes it and sends what the window allows. Returns whether the lane may go on.
-    fn prepare_and_freeze(&mut self, room: RoomId, seq: Seq, account: &AccountId) -> bool {
+    pub(crate) fn prepare_and_freeze(
+        &mut self,
+        room: RoomId,
+        seq: Seq,
+        account: &AccountId,
+        left: usize,
+    ) -> bool {
         let delivery = DeliveryId { event: seq, room };
         if self.is_overdue(delivery) {
             self.park(delivery, ParkReason::TooLate);
@@ -231,11 +245,8 @@ impl Engine {
                 let Some(view) = self.views.get(&(room, account.clone())) else { return false };
                 let remote = view.remote.clone();
                 let installation = self.setup.installation.clone();
-                let (token, is_post) = self
-                    .events
-                    .get(&seq)
-                    .map_or((0, false), |event| (event.meta.token, event.meta.kind == DeliveryKind::Post));
                 let once = view.capabilities.once;
+                let token = self.events.get(&seq).map_or(0, |event| event.meta.token);
                 let frozen: Vec<SendRequest> = (0..)
                     .zip(actions)
                     .map(|(part, action)| SendRequest {
@@ -263,262 +274,38 @@ impl Engine {
                 // It may be there already, sent by an attempt whose record is gone. With a key it is
                 // simply sent again; with a history that is asked first.
                 let suspect = self.delivery_mut(delivery).is_some_and(|item| item.suspect);
-                if suspect && is_post && once.key.is_none() && once.history.is_some() {
+                if suspect && self.is_asked_about(seq, once) {
                     let not_before = self.started.mono;
                     if let Some(attempt) = self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut())
                     {
                         attempt.parts.fill(Part::Unsure { not_before });
                     }
                 } else {
-                    self.launch_window(room, seq, written);
+                    self.launch_window(room, seq, written, left);
                 }
                 true
             }
         }
     }
 
-    /// The first parts of a fresh attempt leave as soon as its record is written, as far as the window allows.
-    fn launch_window(&mut self, room: RoomId, seq: Seq, written: Seq) {
-        let window = match self.usable_account(room) {
-            Some((_, view)) if !self.lanes.get(&room).is_some_and(|lane| lane.cautious) => {
-                usize::from(view.capabilities.window.max(1))
-            }
-            _ => 1,
-        };
-        let flying: usize = self.lanes.get(&room).map_or(0, |lane| {
-            lane.items
-                .values()
-                .filter_map(|item| item.attempt.as_ref())
-                .map(crate::lane::Attempt::in_flight)
-                .sum()
-        });
+    /// The first parts of a fresh attempt leave as soon as its record is written, as far as the window
+    /// allows: the first one in any case.
+    pub(crate) fn launch_window(&mut self, room: RoomId, seq: Seq, written: Seq, left: usize) {
         let parts = self
-            .lanes
-            .get(&room)
-            .and_then(|lane| lane.items.get(&seq)?.attempt.as_ref())
+            .delivery_mut(DeliveryId { event: seq, room })
+            .and_then(|item| item.attempt.as_ref())
             .map_or(0, |attempt| attempt.parts.len());
-        for part in (0..parts).take(window.saturating_sub(flying).max(1)) {
+        for part in (0..parts).take(left.max(1)) {
             self.launch(room, seq, u32::try_from(part).unwrap_or(u32::MAX), Some(written));
         }
     }
 
-    fn is_overdue(&mut self, id: DeliveryId) -> bool {
-        let policy = self.policy(id.room);
-        let wall = self.now.wall;
-        let Some(event) = self.events.get(&id.event) else { return false };
-        if matches!(event.meta.kind, DeliveryKind::Notice) {
-            return false;
-        }
-        let age = wall.since(event.meta.at);
-        let late = policy.room.late;
-        let Some(lane) = self.lanes.get(&id.room) else { return false };
-        if lane.items.get(&id.event).is_some_and(|item| item.late) || age < OVERDUE.min(late.max_age) {
-            return false;
-        }
-        let events = &self.events;
-        let overdue = lane
-            .items
-            .keys()
-            .take_while(|seq| events.get(seq).is_some_and(|event| wall.since(event.meta.at) >= OVERDUE))
-            .take(usize::try_from(late.max_count).unwrap_or(usize::MAX).saturating_add(1))
-            .count() as u64;
-        age > late.max_age || overdue > late.max_count
-    }
-
-    /// Whether a delivery that is sent now must carry its time.
-    pub(crate) fn is_late(&self, id: DeliveryId) -> bool {
-        let Some(event) = self.events.get(&id.event) else { return false };
-        let Some(lane) = self.lanes.get(&id.room) else { return false };
-        lane.items.get(&id.event).is_some_and(|item| item.late)
-            || id.event <= lane.late_through
-            || self.now.wall.since(event.meta.at) > LATE
-    }
-
-    pub(crate) fn park(&mut self, delivery: DeliveryId, why: ParkReason) {
-        let at = self.now.wall;
-        let is_late = why == ParkReason::TooLate;
-        let code = match &why {
-            ParkReason::Refused { code } => Some(code.clone()),
-            _ => None,
-        };
-        let origin = self.events.get(&delivery.event).map(|event| (event.meta.room, event.meta.kind));
-        self.note(Record::Ended { delivery, end: End::Parked(why), at });
-        if is_late {
-            if let Some(lane) = self.lanes.get_mut(&delivery.room) {
-                lane.overdue += 1;
-            }
-            self.wake(Duration::ZERO, Timer::Outage(delivery.room));
-        }
-        if let (Some(code), Some((origin, kind))) = (code, origin)
-            && kind != DeliveryKind::Notice
-        {
-            self.tell_parked(origin, delivery, &code);
-        }
-        self.dirty.insert(delivery.room);
-    }
-
-    pub(crate) fn on_sent(&mut self, account: &AccountId, delivery: DeliveryId, part: u32, outcome: Outcome) {
-        let room = delivery.room;
-        let state = self
-            .delivery_mut(delivery)
-            .and_then(|item| item.attempt.as_ref())
-            .filter(|attempt| attempt.account == *account)
-            .and_then(|attempt| attempt.parts.get(part as usize).cloned());
-        match (state, outcome) {
-            // Already ended or confirmed: only ids can be new, or a second look that shows it.
-            (None | Some(Part::Done(_)), Outcome::Done { ids, .. }) => {
-                if let Some(ids) = ids {
-                    self.learn_late(delivery, part, &ids);
-                }
-            }
-            (None | Some(Part::Done(_) | Part::Todo), _) => {}
-            (Some(_), Outcome::Done { ids, shown }) => self.part_done(delivery, part, ids, shown),
-            (Some(Part::Asking), _) => {}
-            (Some(_), Outcome::Later { after, scope, .. }) => {
-                self.set_part(delivery, part, Part::Todo);
-                self.back_off(account, room, after, scope);
-            }
-            (Some(_), Outcome::Unknown { .. }) => {
-                let not_before = self.now.mono;
-                self.set_part(delivery, part, Part::Unsure { not_before });
-            }
-            (Some(_), Outcome::Refused(refusal)) => self.refused(account, delivery, part, refusal),
-        }
-        self.dirty.insert(room);
-    }
-
-    fn set_part(&mut self, delivery: DeliveryId, part: u32, state: Part) {
+    pub(crate) fn set_part(&mut self, delivery: DeliveryId, part: u32, state: Part) {
         if let Some(slot) =
             self.delivery_mut(delivery).and_then(|item| item.attempt.as_mut()?.parts.get_mut(part as usize))
         {
             *slot = state;
         }
-    }
-
-    pub(crate) fn part_done(&mut self, delivery: DeliveryId, part: u32, ids: Option<NativeIds>, shown: bool) {
-        let room = delivery.room;
-        let wall = self.now.wall;
-        let Some(event) = self.events.get(&delivery.event) else { return };
-        let delay = self.now.mono.saturating_sub(event.since);
-        let is_notice = event.meta.kind == DeliveryKind::Notice;
-        let Some(item) = self.delivery_mut(delivery) else { return };
-        let late = item.late;
-        let Some(attempt) = &item.attempt else { return };
-        let account = attempt.account.clone();
-        let last = attempt
-            .parts
-            .iter()
-            .enumerate()
-            .all(|(index, state)| index == part as usize || matches!(state, Part::Done(_)));
-        self.note(Record::Done { delivery, part, ids, shown, at: wall });
-        if last && !is_notice {
-            let figures = self.figures.accounts.entry(account.clone()).or_default();
-            figures.delivered += 1;
-            figures.late += u64::from(late);
-            figures.count_delay(delay);
-        }
-        if let Some(lane) = self.lanes.get_mut(&room) {
-            lane.refusals = 0;
-            lane.cautious = false;
-        }
-        if let Some(account) = self.accounts.get_mut(&account) {
-            account.refusals = 0;
-        }
-        self.retry_references(room);
-        self.dirty.insert(room);
-    }
-
-    /// Ids of a part that was confirmed without them.
-    fn learn_late(&mut self, delivery: DeliveryId, part: u32, ids: &NativeIds) {
-        if ids.iter().any(|id| self.messages.find(delivery.room, id).is_none())
-            && self.messages.get(sameroom_types::ids::MessageId(delivery.event.0)).is_some()
-        {
-            self.note(Record::IdsLearnt { delivery, part, ids: ids.clone() });
-            self.retry_references(delivery.room);
-        }
-    }
-
-    fn back_off(&mut self, account: &AccountId, room: RoomId, after: Option<Duration>, scope: Wait) {
-        let connected = self.accounts.get(account).is_some_and(|known| known.health.is_connected());
-        let random = self.now.random;
-        let mono = self.now.mono;
-        let delay = |refusals: u32| {
-            let doubled = BACKOFF.0.saturating_mul(1 << refusals.min(12)).min(BACKOFF.1);
-            let spread = u64::try_from(random % 1000).unwrap_or(0);
-            doubled / 2 + doubled.mul_f64(0.0005) * u32::try_from(spread).unwrap_or(0)
-        };
-        if scope == Wait::Account
-            && let Some(known) = self.accounts.get_mut(account)
-        {
-            let until = mono + after.unwrap_or_else(|| delay(known.refusals));
-            known.refusals += 1;
-            // A lost connection needs no clock: the lanes go on when the rooms are back.
-            if connected || after.is_some() {
-                known.blocked_until = known.blocked_until.max(Some(until));
-            }
-        }
-        if let Some(lane) = self.lanes.get_mut(&room) {
-            let until = mono + after.unwrap_or_else(|| delay(lane.refusals));
-            if connected || after.is_some() {
-                lane.blocked_until = lane.blocked_until.max(Some(until));
-            }
-            lane.refusals += 1;
-            lane.cautious = true;
-        }
-    }
-
-    fn refused(&mut self, account: &AccountId, delivery: DeliveryId, part: u32, refusal: Refusal) {
-        let at = self.now.wall;
-        match refusal.kind {
-            RefusalKind::Message => self.park(delivery, ParkReason::Refused { code: refusal.code }),
-            RefusalKind::Unsupported => {
-                self.note(Record::Ended { delivery, end: End::Skipped(SkipReason::NoForm), at });
-            }
-            RefusalKind::TargetGone => {
-                self.note(Record::Ended { delivery, end: End::Skipped(SkipReason::NoTarget), at });
-            }
-            RefusalKind::Room => {
-                self.set_part(delivery, part, Part::Todo);
-                if let Some(view) = self.views.get_mut(&(delivery.room, account.clone())) {
-                    view.ready = false;
-                    view.why.clone_from(&refusal.code);
-                }
-                if self.usable_account(delivery.room).is_none() {
-                    self.fail_tubes(delivery.room, &refusal.code);
-                }
-                self.note_usability(delivery.room);
-            }
-            RefusalKind::Account => {
-                self.set_part(delivery, part, Part::Todo);
-                self.on_health(account, Health::NeedsRelink { why: refusal.code });
-            }
-        }
-    }
-
-    pub(crate) fn on_answered(&mut self, delivery: DeliveryId, part: u32, answer: Answer) {
-        let asking = self
-            .delivery_mut(delivery)
-            .and_then(|item| item.attempt.as_ref()?.parts.get(part as usize).cloned())
-            == Some(Part::Asking);
-        if !asking {
-            return;
-        }
-        match answer {
-            Answer::Found(ids) => self.part_done(delivery, part, Some(ids), true),
-            Answer::Absent => self.set_part(delivery, part, Part::Todo),
-            Answer::Later => {
-                let not_before = self.now.mono + Duration::from_secs(2);
-                self.set_part(delivery, part, Part::Unsure { not_before });
-            }
-            Answer::CannotTell => {
-                self.figures.repeats += 1;
-                if let Some(item) = self.delivery_mut(delivery) {
-                    item.repeats += 1;
-                }
-                self.set_part(delivery, part, Part::Todo);
-            }
-        }
-        self.dirty.insert(delivery.room);
     }
 
     pub(crate) fn on_fetched(&mut self, spool: &SpoolId, result: Result<u64, String>) {
@@ -533,38 +320,10 @@ impl Engine {
         self.dirty
             .extend(self.lanes.iter().filter(|(_, lane)| !lane.items.is_empty()).map(|(room, _)| *room));
     }
-
-    /// Puts a parked delivery back into its lane, to be delivered late.
-    pub(crate) fn retry_parked(&mut self, delivery: DeliveryId) -> bool {
-        let parked =
-            self.lanes.get(&delivery.room).is_some_and(|lane| lane.parked.contains_key(&delivery.event));
-        if parked {
-            let at = self.now.wall;
-            self.note(Record::Ended { delivery, end: End::Retried, at });
-            self.dirty.insert(delivery.room);
-        }
-        parked
-    }
-
-    /// Gives up a delivery that waits or is parked; one that is on its way stays.
-    pub(crate) fn drop_delivery(&mut self, delivery: DeliveryId, end: End) -> bool {
-        let Some(lane) = self.lanes.get(&delivery.room) else { return false };
-        let parked = lane.parked.contains_key(&delivery.event);
-        let untried = lane
-            .items
-            .get(&delivery.event)
-            .is_some_and(|item| item.attempt.as_ref().is_none_or(crate::lane::Attempt::is_untried));
-        if parked || untried {
-            let at = self.now.wall;
-            self.note(Record::Ended { delivery, end, at });
-            self.dirty.insert(delivery.room);
-        }
-        parked || untried
-    }
 }
 
 /// When a delivery of an event may have been tried first, at the earliest.
-fn first_tried(event: &crate::engine::OpenEvent) -> Timestamp {
+pub(crate) fn first_tried(event: &crate::engine::OpenEvent) -> Timestamp {
     let said = match event.body.as_deref() {
         Some(EventBody::Inbound(inbound)) => inbound.at,
         _ => None,

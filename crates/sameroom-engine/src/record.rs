@@ -168,7 +168,7 @@ pub enum Record {
     },
     /// What is kept for corrections and quotes, sealed with the key of its hour; the body is an [`Excerpt`].
     Excerpt {
-        /// The message, or the edit of one by its own number.
+        /// The message, or the number of the edit that made it say this.
         message: MessageId,
         /// When it was said.
         at: Timestamp,

@@ -18,7 +18,8 @@ pub(crate) const UNDO: Duration = Duration::from_secs(7 * 24 * 3600);
 /// What became of the wish to make a tube.
 pub(crate) enum Wish {
     Made(TubeId),
-    Waits,
+    /// The owner of this room's account must agree.
+    Waits(RoomId),
     Refused(String),
 }
 
@@ -89,8 +90,9 @@ impl Engine {
         Some(id)
     }
 
-    /// Makes a tube that somebody in a room asked for, if the accounts of both ends allow it.
-    pub(crate) fn wish_tube(&mut self, a: RoomId, b: RoomId, made_by: MadeBy, approved: bool) -> Wish {
+    /// Makes a tube that somebody in a room asked for, if the accounts of both ends allow it or the
+    /// owners of those have `agreed`.
+    pub(crate) fn wish_tube(&mut self, a: RoomId, b: RoomId, made_by: MadeBy, agreed: &[RoomId]) -> Wish {
         if a == b {
             return Wish::Refused("that is this very room".into());
         }
@@ -103,14 +105,12 @@ impl Engine {
         let (Some(spec_a), Some(spec_b)) = (spec(self, a), spec(self, b)) else {
             return Wish::Refused("one of the rooms is gone".into());
         };
-        if !approved {
-            for (here, there) in [(&spec_a, b), (&spec_b, a)] {
-                match self.outside(here, there) {
-                    Outside::Allow => {}
-                    Outside::Approve => return Wish::Waits,
-                    Outside::Deny => {
-                        return Wish::Refused("the operator allows no connections to outside rooms".into());
-                    }
+        for (room, here, there) in [(a, &spec_a, b), (b, &spec_b, a)] {
+            match self.outside(here, there) {
+                Outside::Approve if !agreed.contains(&room) => return Wish::Waits(room),
+                Outside::Allow | Outside::Approve => {}
+                Outside::Deny => {
+                    return Wish::Refused("the operator allows no connections to outside rooms".into());
                 }
             }
         }

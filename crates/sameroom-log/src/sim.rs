@@ -13,6 +13,7 @@ mod folder;
 pub use file::SimFile;
 
 use std::{
+    collections::BTreeMap,
     io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -39,6 +40,10 @@ struct State {
     life: u64,
     locked: bool,
 }
+
+/// The files of a disk at some time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Backup(BTreeMap<String, Vec<u8>>);
 
 /// What was asked of a disk so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -102,6 +107,22 @@ impl SimDisk {
     /// Ends [`SimDisk::full`].
     pub fn space_back(&self) {
         self.lock_state().faults.bytes_left = None;
+    }
+
+    /// A copy of all that is written, as a backup makes it.
+    #[must_use]
+    pub fn backup(&self) -> Backup {
+        let state = self.lock_state();
+        let folder = &state.folder;
+        let content = |name: String| Some((folder.written(&name)?.written.clone(), name));
+        Backup(folder.names().into_iter().filter_map(content).map(|(bytes, name)| (name, bytes)).collect())
+    }
+
+    /// The machine is gone; another one is set up from a backup.
+    pub fn restore(&self, backup: &Backup) {
+        self.kill();
+        let mut state = self.lock_state();
+        state.folder = Folder::of(&backup.0);
     }
 
     /// What was asked of the disk so far.

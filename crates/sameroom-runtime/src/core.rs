@@ -1,6 +1,7 @@
 //! The core: one task that owns the engine and the log.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::dialects::ConnectorDialects;
 use crate::flusher::FlushThread;
-use crate::handle::{Control, Handle, Link, Links, lock};
+use crate::handle::{Control, Handle, Link, Links, STARTING, lock};
 use crate::keeper::{Job, Kept, StoreThread};
 use crate::sessions::{SessionSpec, Sessions};
 use crate::shares::Shares;
@@ -34,6 +35,17 @@ const ROUND: usize = 512;
 
 /// Rows that wait for durability or the store; beyond it no more events are taken.
 const MOST_ROWS: usize = 200_000;
+
+/// How long a flush gathers what it makes durable. Sends don't wait for it.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// How long keys that are needed no more may stay until something is flushed.
+const SHRED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Rows are handed to the store once so many wait, or after so long: each hand-over is a transaction, and
+/// many small ones would cost more than all else.
+const ROWS_AT_ONCE: usize = 2_000;
+const ROWS_WITHIN: Duration = Duration::from_millis(500);
 
 /// The largest file that is fetched, in bytes.
 const MAX_FILE: u64 = 100 << 20;
@@ -105,10 +117,11 @@ impl Relay {
     pub fn start(start: Start) -> Result<Self, StartError> {
         let stop = CancellationToken::new();
         let (control, controls) = mpsc::channel(256);
-        let (ready_tx, ready) = watch::channel(Some("starting".to_owned()));
+        let (ready_tx, ready) = watch::channel(Some(STARTING.to_owned()));
         let links: Links = Arc::new(Mutex::new(HashMap::new()));
-        let handle = Handle { control, links: Arc::clone(&links), ready };
-        let core = Core::open(start, stop.clone(), links, ready_tx)?;
+        let flushes = Arc::new(AtomicU64::new(0));
+        let handle = Handle { control, links: Arc::clone(&links), ready, flushes: Arc::clone(&flushes) };
+        let core = Core::open(start, stop.clone(), links, ready_tx, flushes)?;
         let tracker = TaskTracker::new();
         let task = tracker.spawn(core.run(controls));
         tracker.close();
@@ -149,8 +162,14 @@ struct Core {
     kept: mpsc::Receiver<Kept>,
     /// Rows in the order of their records, until those are durable.
     rows: VecDeque<(Seq, Vec<sameroom_types::rows::Row>)>,
+    /// When the oldest of them have waited long enough.
+    rows_due: Option<Instant>,
     applying: bool,
     durable: Seq,
+    flush_at: Option<Instant>,
+    /// Keys of bodies that are needed no more, until one more flush is over: the log then need not flush
+    /// twice to be rid of them.
+    doomed: Vec<KeyId>,
     reports: mpsc::Receiver<(AccountId, Report)>,
     own_reports: mpsc::Sender<(AccountId, Report)>,
     ended: mpsc::Receiver<AccountId>,
@@ -163,6 +182,7 @@ struct Core {
     began: Instant,
     links: Links,
     ready: watch::Sender<Option<String>>,
+    flushes: Arc<AtomicU64>,
     replies: HashMap<u64, oneshot::Sender<Reply>>,
     next_reply: u64,
     loads: VecDeque<Job>,
@@ -178,6 +198,7 @@ impl Core {
         stop: CancellationToken,
         links: Links,
         ready: watch::Sender<Option<String>>,
+        flushes: Arc<AtomicU64>,
     ) -> Result<Self, StartError> {
         let Start { mut log, mut store, .. } = start;
         let setup = Setup {
@@ -223,7 +244,10 @@ impl Core {
             store,
             kept,
             rows,
+            rows_due: None,
             applying: false,
+            flush_at: None,
+            doomed: Vec::new(),
             reports,
             own_reports,
             ended,
@@ -236,6 +260,7 @@ impl Core {
             began: Instant::now(),
             links,
             ready,
+            flushes,
             replies: HashMap::new(),
             next_reply: 1,
             loads: VecDeque::new(),
@@ -259,12 +284,13 @@ impl Core {
         self.execute(effects).await;
         let specs = std::mem::take(&mut self.specs);
         self.set_sessions(&specs).await;
-        self.flush.flush();
+        self.flush_within(Duration::ZERO);
         self.ready.send_replace(None);
         let mut batch = Vec::with_capacity(ROUND);
         let mut sweep = tokio::time::interval(Duration::from_secs(3600));
         while self.failed.is_none() {
             let timer = self.engine.next_timer().map(|at| self.began + at);
+            let (flush_at, rows_due) = (self.flush_at, self.rows_due.filter(|_| !self.applying));
             let takes_events = self.rows.len() < MOST_ROWS;
             tokio::select! {
                 biased;
@@ -278,7 +304,12 @@ impl Core {
                         self.on_reports(&mut batch).await;
                     }
                 }
+                () = sleep_until(flush_at) => {
+                    self.flush_at = None;
+                    self.flush.flush();
+                }
                 () = sleep_until(timer) => self.feed(vec![Input::Tick]).await,
+                () = sleep_until(rows_due) => {}
                 _ = sweep.tick() => self.sweep_files(),
             }
             self.hand_to_store();
@@ -305,11 +336,9 @@ impl Core {
         if let Some(error) = &self.failed {
             tracing::error!(error = %error, "the log failed; the program must be started again");
         } else {
-            self.flush_last().await;
-            if let Some(jobs) = &self.store.jobs {
-                let durable = self.durable;
-                let rows: Vec<_> = self.rows.drain(..).take_while(|(at, _)| *at <= durable).collect();
-                drop(jobs.send(Job::Apply(rows)).await);
+            match self.log.flusher().flush() {
+                Ok(seq) => self.settle(Seq(seq.0)).await,
+                Err(error) => tracing::error!(error = %error, "last flush failed"),
             }
         }
         self.kept.close();
@@ -317,17 +346,22 @@ impl Core {
         drop(tokio::task::spawn_blocking(move || store.stop()).await);
     }
 
-    /// Makes all durable, and then the end of the keys that nothing durable needs any more.
-    async fn flush_last(&mut self) {
-        for _ in 0..2 {
-            match self.log.flusher().flush() {
-                Ok(seq) => self.durable = Seq(seq.0),
-                Err(error) => {
-                    tracing::error!(error = %error, "last flush failed");
-                    return;
-                }
+    /// At the end, when all is durable: hands over the last rows and destroys the last keys.
+    async fn settle(&mut self, durable: Seq) {
+        self.durable = durable;
+        let now = self.now();
+        for effect in self.engine.step(now, Input::Durable(durable)) {
+            if let Effect::DestroyKeys(keys) = effect {
+                self.doomed.extend(keys.into_iter().map(KeyId));
             }
-            self.feed(vec![Input::Durable(self.durable)]).await;
+        }
+        let gone = self.log.destroy(&self.doomed).and_then(|()| self.log.flusher().flush());
+        if let Err(error) = gone {
+            tracing::error!(error = %error, "keys of delivered messages stay until the next start");
+        }
+        if let Some(jobs) = &self.store.jobs {
+            let rows: Vec<_> = self.rows.drain(..).take_while(|(at, _)| *at <= durable).collect();
+            drop(jobs.send(Job::Apply(rows)).await);
         }
     }
 
@@ -372,11 +406,30 @@ impl Core {
     async fn on_flushed(&mut self, result: Result<sameroom_log::Seq, LogError>) {
         match result {
             Ok(seq) => {
+                self.flushes.fetch_add(1, Ordering::Relaxed);
                 self.durable = Seq(seq.0);
+                let ripe = std::mem::take(&mut self.doomed);
+                self.destroy(&ripe);
                 self.feed(vec![Input::Durable(self.durable)]).await;
             }
             Err(error) => self.failed = Some(error),
         }
+    }
+
+    /// Sees to it that what is written now is durable after a while at the latest.
+    fn flush_within(&mut self, wait: Duration) {
+        let at = Instant::now() + wait;
+        self.flush_at = Some(self.flush_at.map_or(at, |planned| planned.min(at)));
+    }
+
+    fn destroy(&mut self, keys: &[KeyId]) {
+        if keys.is_empty() {
+            return;
+        }
+        if let Err(error) = self.log.destroy(keys) {
+            self.failed = Some(error);
+        }
+        self.flush_within(SHRED_WITHIN);
     }
 
     async fn on_kept(&mut self, kept: Kept) {
@@ -543,7 +596,7 @@ impl Core {
     fn perform(&mut self, effect: Effect) {
         match effect {
             Effect::Append { .. } => {}
-            Effect::Flush => self.flush.flush(),
+            Effect::Flush => self.flush_within(GATHER),
             Effect::Send { account, request } => {
                 if self.dry_run {
                     show(&account, &request);
@@ -575,12 +628,13 @@ impl Core {
                 self.command(&account, Command::Whisper { room, to, text });
             }
             Effect::Load { id, query } => self.loads.push_back(Job::Load(id, query)),
-            Effect::Store { seq, rows } => self.rows.push_back((seq, rows)),
+            Effect::Store { seq, rows } => {
+                self.rows_due.get_or_insert_with(|| Instant::now() + ROWS_WITHIN);
+                self.rows.push_back((seq, rows));
+            }
             Effect::DestroyKeys(keys) => {
-                let keys: Vec<KeyId> = keys.into_iter().map(KeyId).collect();
-                if let Err(error) = self.log.destroy(&keys) {
-                    self.failed = Some(error);
-                }
+                self.doomed.extend(keys.into_iter().map(KeyId));
+                self.flush_within(SHRED_WITHIN);
             }
             Effect::Truncate(seq) => {
                 if let Err(error) = self.log.truncate_before(sameroom_log::Seq(seq.0)) {
@@ -656,8 +710,15 @@ impl Core {
         });
     }
 
-    /// Hands durable rows and waiting questions to the store, as far as it takes them.
+    /// Hands durable rows and waiting questions to the store, as far as it takes them. Questions are asked
+    /// behind all rows that can be handed over.
     fn hand_to_store(&mut self) {
+        let is_due = self.rows.len() >= ROWS_AT_ONCE
+            || !self.loads.is_empty()
+            || self.rows_due.is_some_and(|due| due <= Instant::now());
+        if is_due {
+            self.hand_rows();
+        }
         let Some(jobs) = &self.store.jobs else { return };
         while let Some(job) = self.loads.pop_front() {
             if let Err(mpsc::error::TrySendError::Full(job)) = jobs.try_send(job) {
@@ -665,8 +726,14 @@ impl Core {
                 break;
             }
         }
+    }
+
+    fn hand_rows(&mut self) {
+        let Some(jobs) = &self.store.jobs else { return };
         let healthy = self.ready.borrow().is_none();
         if self.applying || !healthy || self.rows.front().is_none_or(|(seq, _)| *seq > self.durable) {
+            // Whatever this waits for comes with an event of its own; a flush at the latest.
+            self.rows_due = self.rows_due.map(|due| due.max(Instant::now() + GATHER));
             return;
         }
         let Ok(permit) = jobs.try_reserve() else { return };
@@ -682,6 +749,7 @@ impl Core {
             batch.extend(self.rows.pop_front());
         }
         self.applying = true;
+        self.rows_due = (!self.rows.is_empty()).then(|| Instant::now() + ROWS_WITHIN);
         permit.send(Job::Apply(batch));
     }
 }

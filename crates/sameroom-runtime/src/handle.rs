@@ -1,6 +1,7 @@
 //! What the rest of the program holds of a running relay.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sameroom_engine::{Reply, Request};
@@ -12,6 +13,9 @@ use sameroom_types::time::Timestamp;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::sessions::SessionSpec;
+
+/// What a relay says of itself until it has started.
+pub(crate) const STARTING: &str = "starting";
 
 /// The relay has stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,6 +49,7 @@ pub struct Handle {
     pub(crate) control: mpsc::Sender<Control>,
     pub(crate) links: Links,
     pub(crate) ready: watch::Receiver<Option<String>>,
+    pub(crate) flushes: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Handle {
@@ -108,6 +113,20 @@ impl Handle {
     /// Ends a link that is good for one use.
     pub fn use_up(&self, token: &str) {
         lock(&self.links).remove(token);
+    }
+
+    /// How often the log has been flushed since the start.
+    #[must_use]
+    pub fn flushes(&self) -> u64 {
+        self.flushes.load(Ordering::Relaxed)
+    }
+
+    /// Waits until every account's session exists: before that, rooms that we host ourselves look as if
+    /// they did not. Also ends when that is held up by trouble, which [`Self::ready`] then tells.
+    pub async fn started(&self) {
+        let mut ready = self.ready.clone();
+        // Fails when the relay has ended; then nothing is to be waited for either.
+        drop(ready.wait_for(|state| state.as_deref() != Some(STARTING)).await);
     }
 
     /// Whether the relay can take messages.

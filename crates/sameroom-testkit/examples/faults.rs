@@ -19,7 +19,7 @@ fn main() -> ExitCode {
         if verdict.is_failure() {
             failures += 1;
             let small = faults::shrink(&Scenario::draw(seed));
-            println!("{small}\n{:#?}\n", faults::run_scenario(&small));
+            println!("{small}\n{:#?}\n", faults::run_scenario(&small, None));
         }
         if (seed - first + 1).is_multiple_of(1_000) {
             println!("{} seeds, {failures} failures", seed - first + 1);

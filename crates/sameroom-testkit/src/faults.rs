@@ -7,18 +7,20 @@
 
 mod oracle;
 mod platform;
+mod sabotage;
 mod scenario;
 mod store;
 mod world;
 
 pub use oracle::Verdict;
+pub use sabotage::Sabotage;
 pub use scenario::Scenario;
 pub use world::run_scenario;
 
 /// Runs one seed.
 #[must_use]
 pub fn run(seed: u64) -> Verdict {
-    run_scenario(&Scenario::draw(seed))
+    run_scenario(&Scenario::draw(seed), None)
 }
 
 /// Runs a failing scenario again and again with steps left out, and returns the smallest that still fails.
@@ -33,7 +35,7 @@ pub fn shrink(scenario: &Scenario) -> Scenario {
             let mut candidate = best.clone();
             let end = (start + size).min(candidate.steps.len());
             candidate.steps.drain(start..end);
-            if run_scenario(&candidate).is_failure() {
+            if run_scenario(&candidate, None).is_failure() {
                 best = candidate;
                 smaller = true;
             } else {

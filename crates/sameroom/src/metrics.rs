@@ -3,7 +3,7 @@
 use sameroom_engine::figures::{AccountFigures, DELAY_BOUNDS_MS, Figures};
 
 /// Renders all figures; by account and platform, not by room.
-pub(crate) fn render(figures: &Figures) -> String {
+pub(crate) fn render(figures: &Figures, flushes: u64) -> String {
     let mut out = String::new();
     family(&mut out, "sameroom_events_accepted_total", "counter", "Events accepted.", figures, |f| {
         f.accepted
@@ -38,6 +38,7 @@ pub(crate) fn render(figures: &Figures) -> String {
     for (name, kind, help, value) in [
         ("sameroom_tubes", "gauge", "Tubes in use.", figures.tubes),
         ("sameroom_rooms", "gauge", "Rooms known.", figures.rooms),
+        ("sameroom_log_flushes_total", "counter", "Flushes of the log to the disk.", flushes),
         (
             "sameroom_sends_repeated_total",
             "counter",
@@ -113,12 +114,13 @@ mod tests {
         one.delays[12] = 1;
         one.delay_sum_ms = 700_001;
         figures.accounts.insert("li\"bera".into(), one);
-        let text = render(&figures);
+        let text = render(&figures, 7);
         assert!(text.contains(
             "sameroom_delivery_delay_seconds_bucket{account=\"li\\\"bera\",platform=\"irc\",le=\"0.001\"} 2"
         ));
         assert!(text.contains("le=\"+Inf\"} 3"));
         assert!(text.contains("_sum{account=\"li\\\"bera\",platform=\"irc\"} 700.001"));
         assert!(text.contains("# TYPE sameroom_deliveries_open gauge"));
+        assert!(text.contains("\nsameroom_log_flushes_total 7\n"));
     }
 }

@@ -49,7 +49,10 @@ pub(crate) async fn run(common: &Common, dry_run: bool) -> anyhow::Result<()> {
         public_url: config.public_url.clone(),
     });
     let serving = stop.child_token();
+    let handle = relay.handle();
     tasks.spawn(async move {
+        // Whoever connects before waits a moment, rather than being told that a room does not exist.
+        handle.started().await;
         if let Err(error) = sameroom_web::serve(listener, backend, mounts, serving).await {
             tracing::error!(error = %error, "pages ended");
         }

@@ -26,7 +26,7 @@ impl Backend for RelayBackend {
 
     async fn metrics(&self) -> String {
         match self.handle.request(Request::Figures).await {
-            Ok(Reply::Figures(figures)) => metrics::render(&figures),
+            Ok(Reply::Figures(figures)) => metrics::render(&figures, self.handle.flushes()),
             _ => String::new(),
         }
     }

@@ -95,7 +95,8 @@ async fn register(server: &Inspircd, nick: &str, password: &str) {
 
 #[tokio::test]
 async fn services_know_us_by_sasl_and_by_nickserv() {
-    let server = Inspircd::start(&InspircdOptions { services: true, extra: String::new() }).await.unwrap();
+    let server =
+        Inspircd::start(&InspircdOptions { services: true, ..InspircdOptions::default() }).await.unwrap();
     register(&server, "known", "secret-pw").await;
     let check = async |extra, nick| {
         let stage = RealStage::open(server.addr(), nick, "#members", extra).await;
@@ -129,7 +130,7 @@ async fn services_know_us_by_sasl_and_by_nickserv() {
 #[tokio::test]
 async fn playback_after_a_join_is_history() {
     let extra = "<module name=\"chanhistory\">\n<chanhistory maxlines=\"50\" prefixmsg=\"no\">".to_owned();
-    let server = Inspircd::start(&InspircdOptions { services: false, extra }).await.unwrap();
+    let server = Inspircd::start(&InspircdOptions { extra, ..InspircdOptions::default() }).await.unwrap();
     let mut stage = RealStage::open(server.addr(), "histbot", "#hist", json!({})).await;
     let mut keeper =
         IrcClient::connect(server.addr(), "keeper", &["message-tags", "server-time", "echo-message"])

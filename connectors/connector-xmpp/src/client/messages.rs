@@ -153,6 +153,9 @@ impl Client {
         if let Some(RoomEvent::Posted(post)) = &read.event {
             ids.extend(post.ids.iter().cloned());
         }
+        if let Some(RoomEvent::ReactionSet(set)) = &read.event {
+            room.remember_reaction(nick.as_deref().unwrap_or_default(), &set.message);
+        }
         if !ids.is_empty() {
             room.remember(ids, nick.as_deref().unwrap_or_default(), read.excerpt);
         }

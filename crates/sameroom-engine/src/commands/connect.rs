@@ -67,13 +67,22 @@ impl Engine {
             return;
         };
         let made_by = MadeBy::Command { by: by.clone() };
-        match self.wish_tube(other, asked.room, made_by, false) {
+        match self.wish_tube(other, asked.room, made_by.clone(), &[]) {
             Wish::Made(_) => {
                 self.codes.remove(&code);
             }
-            Wish::Waits => {
+            Wish::Waits(at) => {
                 self.codes.remove(&code);
-                self.request(other, asked.room, by, None);
+                self.request(PendingRequest {
+                    a: other,
+                    b: asked.room,
+                    made_by,
+                    by,
+                    at,
+                    needs_owner: true,
+                    agreed: Vec::new(),
+                    until: mono + REQUEST_LIFE,
+                });
             }
             Wish::Refused(why) => {
                 let text = format!("Not connected: {why}.");
@@ -83,33 +92,33 @@ impl Engine {
     }
 
     /// Notes a request and tells both rooms who can answer it.
-    pub(crate) fn request(&mut self, a: RoomId, b: RoomId, by: String, portal: Option<PortalId>) {
+    fn request(&mut self, request: PendingRequest) {
         let id = RequestId(self.fresh_request());
-        let until = self.now.mono + REQUEST_LIFE;
-        let name = self.name_for_others(b);
-        self.requests.insert(id, PendingRequest { a, b, by: by.clone(), portal, until });
-        let who = if portal.is_some() {
-            "A moderator of this room answers"
-        } else {
+        let at = request.at;
+        let other = if at == request.a { request.b } else { request.a };
+        let name = self.name_for_others(other);
+        let who = if request.needs_owner {
             "The operator or this account's owner answers"
+        } else {
+            "A moderator of this room answers"
         };
-        self.tell(
-            a,
-            &format!(
-                "Request {id}: {by} wants to connect {name} to this room. {who} with -{COMMAND_WORD} accept {id} or refuse {id}."
-            ),
+        let by = &request.by;
+        let text = format!(
+            "Request {id}: {by} wants to connect {name} to this room. {who} with -{COMMAND_WORD} accept {id} or refuse {id}."
         );
-        self.tell(b, &format!("Request {id} to connect waits for an answer from the other side."));
+        self.tell(at, &text);
+        self.tell(other, &format!("Request {id} to connect waits for an answer from the other side."));
+        self.requests.insert(id, request);
     }
 
     pub(crate) fn answer(&mut self, asked: &Asked<'_>, rest: &str, accept: bool) {
         let id = request_id(rest);
-        let here = |request: &PendingRequest| request.a == asked.room;
+        let here = |request: &PendingRequest| request.at == asked.room;
         let Some(id) = id.filter(|id| self.requests.get(id).is_some_and(here)) else {
             self.tell(asked.room, "There is no such request in this room.");
             return;
         };
-        let needs_owner = self.requests.get(&id).is_some_and(|request| request.portal.is_none());
+        let needs_owner = self.requests.get(&id).is_some_and(|request| request.needs_owner);
         if needs_owner && !self.is_owner(asked) {
             let text =
                 "That connection leaves our own rooms: the operator or this account's owner must agree.";
@@ -117,7 +126,8 @@ impl Engine {
             return;
         }
         // Whoever asked is told in their own room; here the reason for a failure is worth a line.
-        if let Err(why) = self.settle_request(id, accept) {
+        let agreed = if needs_owner { vec![asked.room] } else { Vec::new() };
+        if let Err(why) = self.settle_request(id, accept, agreed) {
             self.tell(asked.room, &format!("Not connected: {why}."));
         }
     }
@@ -132,26 +142,34 @@ impl Engine {
         })
     }
 
-    /// Carries out the answer to a request. Returns what came of it.
-    pub(crate) fn settle_request(&mut self, id: RequestId, accept: bool) -> Result<String, String> {
-        let Some(request) = self.requests.remove(&id) else {
+    /// The operator's answer to a request, which speaks for both accounts. Returns what came of it.
+    pub(crate) fn settle_for_both(&mut self, id: RequestId, accept: bool) -> Result<String, String> {
+        let both = self.requests.get(&id).map(|request| vec![request.a, request.b]);
+        self.settle_request(id, accept, both.unwrap_or_default())
+    }
+
+    /// Carries out the answer to a request, by which the owners of some rooms' accounts have `agreed`.
+    /// Returns what came of it.
+    fn settle_request(&mut self, id: RequestId, accept: bool, agreed: Vec<RoomId>) -> Result<String, String> {
+        let Some(mut request) = self.requests.remove(&id) else {
             return Err(format!("there is no request {id}, or it is too old"));
         };
+        let other = if request.at == request.a { request.b } else { request.a };
         if !accept {
-            self.tell(request.b, &format!("Request {id} to connect was refused."));
-            self.tell(request.a, &format!("Request {id} is refused."));
+            self.tell(other, &format!("Request {id} to connect was refused."));
+            self.tell(request.at, &format!("Request {id} is refused."));
             return Ok(format!("request {id} refused"));
         }
-        let made_by = match request.portal {
-            Some(portal) => MadeBy::Portal(portal),
-            None => MadeBy::Command { by: request.by },
-        };
-        match self.wish_tube(request.a, request.b, made_by, true) {
+        request.agreed.extend(agreed);
+        match self.wish_tube(request.a, request.b, request.made_by.clone(), &request.agreed) {
             Wish::Made(tube) => Ok(format!("tube {tube} made")),
-            Wish::Waits => Err("still waits".into()),
+            Wish::Waits(at) => {
+                self.request(PendingRequest { at, needs_owner: true, ..request });
+                Ok(format!("request {id} accepted; another account's owner must agree too"))
+            }
             Wish::Refused(why) => {
                 let text = format!("Not connected: {why}.");
-                self.tell(request.b, &text);
+                self.tell(other, &text);
                 Err(why)
             }
         }
@@ -166,14 +184,26 @@ impl Engine {
         self.portals.values().find(|portal| portal.token == token).cloned()
     }
 
-    pub(crate) fn use_portal(&mut self, room: RoomId, portal: &Portal, by: &str) {
+    fn use_portal(&mut self, room: RoomId, portal: &Portal, by: &str) {
+        let made_by = MadeBy::Portal(portal.id);
+        let waits = |at: RoomId, needs_owner: bool, until| PendingRequest {
+            a: portal.room,
+            b: room,
+            made_by: MadeBy::Portal(portal.id),
+            by: by.to_owned(),
+            at,
+            needs_owner,
+            agreed: Vec::new(),
+            until,
+        };
+        let until = self.now.mono + REQUEST_LIFE;
         if portal.approval {
-            self.request(portal.room, room, by.to_owned(), Some(portal.id));
+            self.request(waits(portal.room, false, until));
             return;
         }
-        match self.wish_tube(portal.room, room, MadeBy::Portal(portal.id), false) {
+        match self.wish_tube(portal.room, room, made_by, &[]) {
             Wish::Made(_) => {}
-            Wish::Waits => self.request(portal.room, room, by.to_owned(), None),
+            Wish::Waits(at) => self.request(waits(at, true, until)),
             Wish::Refused(why) => {
                 let text = format!("Not connected: {why}.");
                 self.tell(room, &text);

@@ -24,6 +24,8 @@ impl Engine {
             self.tell(room, &text);
             return;
         }
+        let word = rest.to_lowercase();
+        let rest = if WORDS.contains(&word.as_str()) { word.as_str() } else { rest };
         if !WORDS.contains(&rest) && !rest.contains('{') {
             let text = format!("“{}” is none of {}, nor a template.", shown(rest), WORDS.join(", "));
             self.tell(room, &text);

@@ -1,4 +1,4 @@
-//! Who said it: the name before a copy, and what other rooms may see of a room.
+//! How the author of a copy and a room elsewhere are named.
 
 use sameroom_markup::no_ping;
 use sameroom_types::capabilities::Authorship;
@@ -6,20 +6,20 @@ use sameroom_types::event::{Author, ContentKind};
 use sameroom_types::ids::{DeliveryId, RoomId};
 use sameroom_types::text::Inline;
 
-use super::Target;
+use crate::compose::Target;
 use crate::engine::Engine;
 use crate::record::EventBody;
 
 impl Engine {
     /// The author as the platform itself can show them, or `None` where a prefix must do.
-    pub(super) fn shown_author(&self, target: &Target, author: &Author) -> Option<Author> {
+    pub(crate) fn shown_author(&self, target: &Target, author: &Author) -> Option<Author> {
         let native =
             matches!(target.can.author, Authorship::NamePicture | Authorship::Name | Authorship::Puppet);
         native.then(|| author.clone())
     }
 
     /// What stands before the text: the time of a late message, and the author by the room's format.
-    pub(super) fn prefix(
+    pub(crate) fn prefix(
         &mut self,
         id: DeliveryId,
         target: &Target,
@@ -46,7 +46,7 @@ impl Engine {
         if prefix.is_empty() { Vec::new() } else { vec![Inline::Text(prefix)] }
     }
 
-    pub(super) fn author_prefix(&mut self, origin: RoomId, target: &Target, author: &Author) -> String {
+    pub(crate) fn author_prefix(&mut self, origin: RoomId, target: &Target, author: &Author) -> String {
         let name = sameroom_name(&author.name);
         let username = sameroom_name(author.username.as_deref().unwrap_or(&author.name));
         let single = !target.can.text.multiline;
@@ -56,7 +56,7 @@ impl Engine {
         let team = account.map_or_else(String::new, |account| account.spec.team.clone());
         let platform = account.map_or_else(String::new, |account| account.spec.platform_name.clone());
         let account_name = spec.map_or_else(String::new, |spec| spec.account.to_string());
-        let label = self.name_for_others(origin);
+        let label = self.label(origin).unwrap_or_default();
         let template = match target.policy.room.format.as_deref() {
             None if single => "<{nopingname}> ",
             None | Some("team") => "[{name}, {team}] ",
@@ -80,30 +80,35 @@ impl Engine {
         })
     }
 
-    /// What other rooms may see of a room: its label, its name if it may be named, else its platform and team.
+    /// What other rooms may see of a room, with the place it is in.
     pub(crate) fn name_for_others(&mut self, room: RoomId) -> String {
+        let Some(name) = self.label(room) else { return "a room".into() };
+        let known = self.network.room(room).and_then(|known| known.specs.first());
+        let place =
+            known.and_then(|spec| self.accounts.get(&spec.account)).map_or_else(String::new, |account| {
+                format!("{} ({})", account.spec.team, account.spec.platform_name)
+            });
+        format!("{name} on {place}")
+    }
+
+    /// A room's label, else its name if it may be named.
+    pub(crate) fn label(&mut self, room: RoomId) -> Option<String> {
         let label = self.policy(room).room.label.clone();
-        let Some(known) = self.network.room(room) else { return "a room".into() };
-        let account = known.specs.first().and_then(|spec| self.accounts.get(&spec.account));
-        let place = account.map_or_else(String::new, |account| {
-            format!("{} ({})", account.spec.team, account.spec.platform_name)
-        });
-        match label {
-            Some(label) => format!("{label} on {place}"),
-            None if known.kind.is_nameable() => format!("{} on {place}", known.name),
-            None => format!("a private room on {place}"),
-        }
+        let known = self.network.room(room)?;
+        Some(label.unwrap_or_else(|| {
+            if known.kind.is_nameable() { known.name.clone() } else { "a private room".to_owned() }
+        }))
     }
 }
 
 /// A name that can't break out of its brackets or lines.
-pub(super) fn sameroom_name(name: &str) -> String {
+pub(crate) fn sameroom_name(name: &str) -> String {
     let clean: String = name.chars().filter(|c| !c.is_control()).take(60).collect();
     clean.trim().to_owned()
 }
 
 /// Replaces `{word}` by what `value` says; an unknown word stays as written.
-pub(super) fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
+pub(crate) fn fill(template: &str, value: impl Fn(&str) -> Option<String>) -> String {
     let mut out = String::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {

@@ -1,22 +1,67 @@
-//! Edits and deletions as their room sees them: native, or in words.
+//! Edits and deletions as their target shows them.
 
 use std::time::Duration;
 
 use sameroom_markup::{correction, first_line, no_ping, plain_text};
 use sameroom_types::action::Action;
 use sameroom_types::capabilities::Support;
-use sameroom_types::event::{Author, Content, ContentKind};
-use sameroom_types::ids::{DeliveryId, MessageId, NativeIds, RoomId};
+use sameroom_types::event::{Author, Content, ContentKind, DeletionCause, RoomEvent};
+use sameroom_types::ids::{DeliveryId, MessageId, NativeIds, RoomId, Seq};
 use sameroom_types::policy::{DeletePolicy, EditPolicy};
-use sameroom_types::rows::SkipReason;
+use sameroom_types::rows::{DeliveryKind, SkipReason};
 use sameroom_types::text::Text;
 
-use super::{Prepared, Target, post, skip};
-use crate::engine::Engine;
+use crate::compose::{Prepared, Target, one_line, post, skip};
+use crate::engine::{Engine, Reference};
 use crate::record::Excerpt;
 
 impl Engine {
-    pub(super) fn prepare_edit(
+    pub(crate) fn prepare_change(
+        &mut self,
+        id: DeliveryId,
+        target: &Target,
+        kind: DeliveryKind,
+        event: &RoomEvent,
+    ) -> Prepared {
+        let message_id = match self.reference_of(id.event) {
+            Reference::Known(message) => message,
+            Reference::Loading => return Prepared::Wait(None),
+            Reference::Awaited { until } if until > self.now.mono => return Prepared::Wait(Some(until)),
+            Reference::Awaited { .. } | Reference::Unknown | Reference::None => {
+                self.awaiting.retain(|(_, seq), _| *seq != id.event);
+                return skip(SkipReason::NoTarget);
+            }
+        };
+        // The copy itself is still on its way into this room.
+        let post = Seq(message_id.0);
+        if self.lanes.get(&id.room).is_some_and(|lane| lane.items.contains_key(&post)) {
+            return Prepared::Wait(None);
+        }
+        // An earlier change of it is not confirmed: sent again later, it would undo this one.
+        let unsettled = self.lanes.get(&id.room).is_some_and(|lane| {
+            lane.items.range(..id.event).any(|(seq, item)| {
+                item.attempt.is_some()
+                    && self.events.get(seq).is_some_and(|event| event.meta.message == Some(message_id))
+            })
+        });
+        if unsettled {
+            return Prepared::Wait(None);
+        }
+        match (kind, event) {
+            (DeliveryKind::Edit, RoomEvent::Edited(edit)) => {
+                let content = edit.content.clone();
+                let author = edit.author.clone();
+                self.prepare_edit(id, target, message_id, &author, &content)
+            }
+            (DeliveryKind::Delete, RoomEvent::Deleted(deletion)) => {
+                self.prepare_delete(id, target, message_id, deletion.cause)
+            }
+            (DeliveryKind::React, _) => self.prepare_reaction(id, target, message_id, event),
+            _ => skip(SkipReason::NoForm),
+        }
+    }
+
+    pub(crate) fn prepare_edit(
         &mut self,
         id: DeliveryId,
         target: &Target,
@@ -85,7 +130,7 @@ impl Engine {
     }
 
     /// One line that says what changed, for rooms whose copies can't change.
-    pub(super) fn correction_line(
+    pub(crate) fn correction_line(
         &mut self,
         id: DeliveryId,
         target: &Target,
@@ -97,8 +142,8 @@ impl Engine {
         if target.can.edit == Support::Dropped && target.policy.room.edits == EditPolicy::Apply {
             return skip(SkipReason::NoForm);
         }
-        let new = plain_text(&content.text);
-        let old = self.excerpt_in(message, id.room).map(|excerpt| excerpt.text);
+        let new = one_line(&plain_text(&content.text));
+        let old = self.excerpt_in(message, id.room).map(|excerpt| excerpt.text.clone());
         let line = match old.as_deref() {
             Some(old) if old == new => return skip(SkipReason::NoChange),
             Some(old) => correction(old, &new).map(|change| format!("* {change}")),
@@ -113,7 +158,13 @@ impl Engine {
         Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event }
     }
 
-    pub(super) fn prepare_delete(&mut self, id: DeliveryId, target: &Target, message: MessageId) -> Prepared {
+    pub(crate) fn prepare_delete(
+        &mut self,
+        id: DeliveryId,
+        target: &Target,
+        message: MessageId,
+        cause: DeletionCause,
+    ) -> Prepared {
         if target.policy.room.deletes == DeletePolicy::Ignore {
             return skip(SkipReason::Policy);
         }
@@ -140,12 +191,18 @@ impl Engine {
         if is_original || can == Support::Dropped {
             return skip(SkipReason::NoForm);
         }
-        let line = match self.excerpt_in(message, id.room) {
-            Some(excerpt) => {
-                let start = first_line(&Text::plain(&excerpt.text), 60);
-                format!("{} deleted: “{start}”", no_ping(&excerpt.author))
+        let said = self
+            .excerpt_in(message, id.room)
+            .map(|excerpt| (no_ping(&excerpt.author), first_line(&Text::plain(&excerpt.text), 60)));
+        let line = match (cause, said) {
+            (DeletionCause::Author, Some((who, start))) => format!("{who} deleted: “{start}”"),
+            (DeletionCause::Author, None) => "a message was deleted by its author".to_owned(),
+            (DeletionCause::Moderator, Some((who, start))) => {
+                format!("a moderator removed what {who} said: “{start}”")
             }
-            None => "a message was deleted by its author".to_owned(),
+            (DeletionCause::Moderator, None) => "a moderator removed a message".to_owned(),
+            (_, Some((who, start))) => format!("what {who} said was removed: “{start}”"),
+            (_, None) => "a message was removed".to_owned(),
         };
         let rendered = self.render(target, &[], &Text::plain(&line));
         let actions: Vec<Action> =
@@ -154,16 +211,20 @@ impl Engine {
         Prepared::Ready { actions, files: 0, makes, placed: None, as_of: id.event }
     }
 
-    /// The beginning of a message as a room shows it; the original's room shows the last change that any copy has.
-    pub(super) fn excerpt_in(&self, message: MessageId, room: RoomId) -> Option<Excerpt> {
-        let known = self.messages.get(message);
-        let as_of = known.and_then(|known| match known.copies.get(&room) {
+    /// The parts by which a room knows a message.
+    pub(crate) fn target_of(&self, message: MessageId, room: RoomId) -> Vec<(u32, NativeIds, bool)> {
+        self.messages.get(message).map(|message| message.parts_in(room)).unwrap_or_default()
+    }
+
+    /// The beginning of a message as a room last heard of it, as far as that is remembered.
+    pub(crate) fn excerpt_in(&self, message: MessageId, room: RoomId) -> Option<&Excerpt> {
+        let copies = self.messages.get(message).map(|known| &known.copies);
+        let as_of = copies.and_then(|copies| match copies.get(&room) {
             Some(copy) => Some(copy.as_of),
-            None => known.copies.values().map(|copy| copy.as_of).max(),
+            None => copies.values().map(|copy| copy.as_of).max(),
         });
-        let (_, excerpt) = as_of
-            .and_then(|seq| self.excerpts.get(&MessageId(seq.0)))
-            .or_else(|| self.excerpts.get(&message))?;
-        Some(excerpt.clone())
+        // What an edit made of it stands under the edit's own number.
+        let edited = as_of.and_then(|as_of| self.excerpts.get(&MessageId(as_of.0)));
+        edited.or_else(|| self.excerpts.get(&message)).map(|(_, excerpt)| excerpt)
     }
 }

@@ -1,21 +1,21 @@
-//! A post as its room sees it.
+//! A message as its target shows it.
 
-use sameroom_markup::is_blank;
+use sameroom_markup::{first_line, is_blank, map_mentions, no_ping, prepend, split};
 use sameroom_types::action::{Action, OutboundFile, Rendered};
 use sameroom_types::event::{Content, Post};
 use sameroom_types::ids::{DeliveryId, MessageId, Seq};
 use sameroom_types::rows::SkipReason;
-use sameroom_types::text::{Block, Inline, Text};
+use sameroom_types::text::{Block, Inline, Mention, Text};
 
-use super::files::FileForm;
-use super::words::with_quote;
-use super::{Prepared, Target, post, skip};
+use crate::compose::author::sameroom_name;
+use crate::compose::file::FileForm;
+use crate::compose::{Prepared, Target, post, skip};
 use crate::engine::{Engine, Reference};
 use crate::ingest::content_of;
 use crate::record::End;
 
 impl Engine {
-    pub(super) fn prepare_post(&mut self, id: DeliveryId, target: &Target, message: &Post) -> Prepared {
+    pub(crate) fn prepare_post(&mut self, id: DeliveryId, target: &Target, message: &Post) -> Prepared {
         // What was changed before it was sent is sent as it now stands.
         let Some((content, as_of)) = self.current_content(id, &message.content) else {
             return Prepared::End(End::Withdrawn);
@@ -50,7 +50,7 @@ impl Engine {
                 reply = self.target_of(known, id.room).into_iter().next().map(|(_, ids, _)| ids);
                 if !target.can.replies.is_full() || reply.is_none() {
                     reply = None;
-                    let excerpt = self.excerpt_in(known, id.room);
+                    let excerpt = self.excerpt_in(known, id.room).cloned();
                     let given = message.reply.as_ref();
                     let author = excerpt
                         .as_ref()
@@ -74,20 +74,15 @@ impl Engine {
             item.late = true;
         }
         let prefix = self.prefix(id, target, &message.author, author.is_some(), &content.kind, late);
-        let mut uploads = Vec::new();
-        let mut lines: Vec<String> = Vec::new();
-        for (file, state) in content.files.iter().zip(files) {
-            match self.file_form(target, file, state) {
-                FileForm::Upload(file) => uploads.push(file),
-                FileForm::Line(line) => lines.push(line),
-            }
-        }
+        let forms: Vec<FileForm> = content
+            .files
+            .iter()
+            .zip(files)
+            .map(|(file, state)| self.file_form(target, file, state))
+            .collect();
         let mut text = self.adapt(target, content.text.clone());
         if let Some((who, excerpt)) = quoted {
             text = with_quote(target, text, who.as_deref(), &excerpt);
-        }
-        for line in lines {
-            text.blocks.push(Block::Paragraph(vec![Inline::Text(line)]));
         }
         let mut actions: Vec<Action> = Vec::new();
         if !is_blank(&text) {
@@ -97,22 +92,28 @@ impl Engine {
                 actions.push(post(part, author.clone(), reply, false));
             }
         }
-        let count = u32::try_from(uploads.len()).unwrap_or(u32::MAX);
-        for file in uploads {
-            let caption = if author.is_some() {
-                Rendered::default()
-            } else {
-                let name = Text::plain(&file.name);
-                self.render(target, &prefix, &name).into_iter().next().unwrap_or_default()
-            };
-            actions.push(Action::File(OutboundFile {
-                file,
-                author: author.clone(),
-                caption,
-                reply: None,
-                thread: None,
-            }));
+        // Each file is a part of its own, so that an edit of the text leaves it as it is.
+        let texts = actions.len();
+        for form in forms {
+            let reply = if actions.is_empty() { reply.clone() } else { None };
+            match form {
+                FileForm::Upload(file) => {
+                    let caption = if author.is_some() {
+                        Rendered::default()
+                    } else {
+                        let name = Text::plain(&file.name);
+                        self.render(target, &prefix, &name).into_iter().next().unwrap_or_default()
+                    };
+                    let author = author.clone();
+                    actions.push(Action::File(OutboundFile { file, author, caption, reply, thread: None }));
+                }
+                FileForm::Line(line) => {
+                    let line = self.render(target, &prefix, &Text::plain(&line)).into_iter().next();
+                    actions.extend(line.map(|line| post(line, author.clone(), reply, false)));
+                }
+            }
         }
+        let count = u32::try_from(actions.len() - texts).unwrap_or(u32::MAX);
         if actions.is_empty() {
             return skip(SkipReason::NoForm);
         }
@@ -121,7 +122,7 @@ impl Engine {
 
     /// The latest content of a message whose copy was not tried yet, and the change it comes from;
     /// `None` when it was taken back meanwhile.
-    pub(super) fn current_content(&self, id: DeliveryId, original: &Content) -> Option<(Content, Seq)> {
+    pub(crate) fn current_content(&self, id: DeliveryId, original: &Content) -> Option<(Content, Seq)> {
         let mut current = (original.clone(), id.event);
         let Some(message) = self.messages.get(MessageId(id.event.0)) else { return Some(current) };
         for (seq, is_deletion) in &message.changes {
@@ -139,4 +140,80 @@ impl Engine {
         }
         Some(current)
     }
+
+    /// Foreign text made fit for a room: mentions by name, words replaced.
+    pub(crate) fn adapt(&self, target: &Target, text: Text) -> Text {
+        let text = map_mentions(text, &mut |mention| match mention {
+            Mention::User { name, .. } => Inline::Text(format!("@{name}")),
+            Mention::Room { name, .. } => Inline::Text(format!("#{}", name.trim_start_matches('#'))),
+            mass @ Mention::Mass { .. } => Inline::Mention(mass),
+        });
+        if target.policy.replace.is_empty() { text } else { replace_words(text, &target.policy.replace) }
+    }
+
+    pub(crate) fn render(&self, target: &Target, prefix: &[Inline], text: &Text) -> Vec<Rendered> {
+        split(prefix, text, &*target.dialect, target.can.text)
+            .into_iter()
+            .map(|part| Rendered { text: part.text, styled: part.styled })
+            .collect()
+    }
+}
+
+pub(crate) fn with_quote(target: &Target, text: Text, who: Option<&str>, excerpt: &str) -> Text {
+    let start = first_line(&Text::plain(excerpt), 60);
+    let who = who.map(sameroom_name);
+    if target.can.text.multiline {
+        let mut line = Vec::new();
+        if let Some(who) = who {
+            line.push(Inline::Bold(vec![Inline::Text(who)]));
+            line.push(Inline::Text(": ".into()));
+        }
+        line.push(Inline::Text(if start.is_empty() { "…".into() } else { start }));
+        let mut blocks = vec![Block::Quote(vec![Block::Paragraph(line)])];
+        blocks.extend(text.blocks);
+        return Text { blocks };
+    }
+    let who = who.map(|who| no_ping(&who));
+    let lead = match (who, start.is_empty()) {
+        (Some(who), false) => format!("(re {who}: “{start}”) "),
+        (Some(who), true) => format!("(re {who}) "),
+        (None, false) => format!("(re “{start}”) "),
+        (None, true) => return text,
+    };
+    prepend(&[Inline::Text(lead)], text)
+}
+
+pub(crate) fn replace_words(text: Text, pairs: &[(regex::Regex, String)]) -> Text {
+    pub(crate) fn inlines(list: Vec<Inline>, pairs: &[(regex::Regex, String)]) -> Vec<Inline> {
+        list.into_iter()
+            .map(|inline| match inline {
+                Inline::Text(words) => {
+                    let mut words = words;
+                    for (pattern, by) in pairs {
+                        words = pattern.replace_all(&words, by.as_str()).replace(['\n', '\r'], " ");
+                    }
+                    Inline::Text(words)
+                }
+                Inline::Bold(list) => Inline::Bold(inlines(list, pairs)),
+                Inline::Italic(list) => Inline::Italic(inlines(list, pairs)),
+                Inline::Strike(list) => Inline::Strike(inlines(list, pairs)),
+                Inline::Underline(list) => Inline::Underline(inlines(list, pairs)),
+                Inline::Spoiler(list) => Inline::Spoiler(inlines(list, pairs)),
+                other => other,
+            })
+            .collect()
+    }
+    pub(crate) fn blocks(list: Vec<Block>, pairs: &[(regex::Regex, String)]) -> Vec<Block> {
+        list.into_iter()
+            .map(|block| match block {
+                Block::Paragraph(list) => Block::Paragraph(inlines(list, pairs)),
+                Block::Quote(list) => Block::Quote(blocks(list, pairs)),
+                Block::List { start, items } => {
+                    Block::List { start, items: items.into_iter().map(|item| blocks(item, pairs)).collect() }
+                }
+                code @ Block::CodeBlock { .. } => code,
+            })
+            .collect()
+    }
+    Text { blocks: blocks(text.blocks, pairs) }
 }

@@ -1,29 +1,31 @@
-//! Reactions as their room sees them: placed, or told in a line.
+//! Reactions as their target shows them.
+
+use std::collections::BTreeSet;
 
 use sameroom_markup::{first_line, no_ping};
 use sameroom_types::action::Action;
 use sameroom_types::capabilities::Reactions;
 use sameroom_types::event::{ContentKind, RoomEvent};
-use sameroom_types::ids::{DeliveryId, MessageId};
+use sameroom_types::ids::{DeliveryId, MessageId, RoomId};
 use sameroom_types::rows::SkipReason;
 use sameroom_types::text::{Emoji, Text};
 
-use super::{Prepared, Target, post, ready, skip};
+use crate::compose::{Prepared, Target, post, ready, skip};
 use crate::engine::Engine;
 
 impl Engine {
-    pub(super) fn prepare_reaction(
+    pub(crate) fn prepare_reaction(
         &mut self,
         id: DeliveryId,
         target: &Target,
         message: MessageId,
         event: &RoomEvent,
     ) -> Prepared {
-        let Some(known) = self.messages.get(message) else { return skip(SkipReason::NoTarget) };
         if target.can.reactions == Reactions::None {
             return self.reaction_line(id, target, message, event);
         }
-        let mut wanted = known.wanted_in(id.room);
+        let mut wanted = self.wanted_reactions(message, id.room);
+        let Some(known) = self.messages.get(message) else { return skip(SkipReason::NoTarget) };
         if let Reactions::Allowed(allowed) = &target.can.reactions {
             wanted.retain(|emoji| allowed.contains(&emoji.fallback()));
         }
@@ -50,8 +52,25 @@ impl Engine {
         Prepared::Ready { actions, files: 0, makes, placed: Some(all), as_of: id.event }
     }
 
+    /// What our account should show on a message in a room: what people in the rooms that it hears have put there,
+    /// and what stands there already as long as anybody elsewhere has it.
+    fn wanted_reactions(&mut self, message: MessageId, room: RoomId) -> BTreeSet<Emoji> {
+        let Some(known) = self.messages.get(message) else { return BTreeSet::new() };
+        let put: Vec<(Emoji, RoomId)> = known
+            .reactions
+            .iter()
+            .filter(|(_, at, _)| *at != room)
+            .map(|(emoji, at, _)| (emoji.clone(), *at))
+            .collect();
+        let placed = known.placed.get(&room).cloned().unwrap_or_default();
+        put.into_iter()
+            .filter(|(emoji, at)| placed.contains(emoji) || self.network.reach(*at).contains(&room))
+            .map(|(emoji, _)| emoji)
+            .collect()
+    }
+
     /// A line that tells of a new reaction, where messages can't carry any.
-    pub(super) fn reaction_line(
+    pub(crate) fn reaction_line(
         &mut self,
         id: DeliveryId,
         target: &Target,

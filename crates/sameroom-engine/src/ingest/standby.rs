@@ -1,16 +1,14 @@
-//! Several accounts in one room: one listens, what the others hear waits in case it fails.
+//! Two accounts in one room: one listens, the other only in case that it fails.
 
 use sameroom_types::event::{Inbound, RoomEvent};
 use sameroom_types::ids::{AccountId, RoomId, Ticket};
 
 use crate::engine::Engine;
-
-/// How many events of a stand-by account are kept until its listener reports the same.
-const STANDBY: usize = 256;
+use crate::ingest::STANDBY;
 
 impl Engine {
     /// Whether another account listens here, so that this report only waits in case that one fails.
-    pub(super) fn is_on_standby(&mut self, account: &AccountId, room: RoomId, inbound: &Inbound) -> bool {
+    pub(crate) fn is_on_standby(&mut self, account: &AccountId, room: RoomId, inbound: &Inbound) -> bool {
         let several = self.network.room(room).is_some_and(|known| known.specs.len() > 1);
         if !several {
             return false;
@@ -49,7 +47,7 @@ impl Engine {
 }
 
 /// Whether two accounts in one room report the same: ids may differ, author and content don't.
-pub(super) fn is_same_event(a: &Inbound, b: &Inbound) -> bool {
+pub(crate) fn is_same_event(a: &Inbound, b: &Inbound) -> bool {
     match (&a.event, &b.event) {
         (RoomEvent::Posted(a), RoomEvent::Posted(b)) => {
             a.author.id == b.author.id && a.content.text == b.content.text

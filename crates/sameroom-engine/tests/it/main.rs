@@ -1,9 +1,11 @@
-//! The engine's promises, one behaviour a test, between rooms in memory.
+//! The machine seen from outside: inputs in, what rooms are told out.
 
 mod people;
 mod rig;
+mod stage;
 mod store;
 mod tables;
 
 mod changes;
+mod codes;
 mod ends;

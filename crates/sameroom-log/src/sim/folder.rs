@@ -38,6 +38,19 @@ enum Change {
 }
 
 impl Folder {
+    /// A folder with these files, all of it flushed.
+    pub(super) fn of(files: &BTreeMap<String, Vec<u8>>) -> Self {
+        let mut folder = Self::default();
+        for (name, content) in files {
+            folder.next_id += 1;
+            folder.written.insert(name.clone(), folder.next_id);
+            let image = Image { written: content.clone(), durable: content.clone(), unsynced: Vec::new() };
+            folder.files.insert(folder.next_id, image);
+        }
+        folder.durable = folder.written.clone();
+        folder
+    }
+
     pub(super) fn id(&self, name: &str) -> io::Result<u64> {
         self.written.get(name).copied().ok_or_else(|| io::ErrorKind::NotFound.into())
     }

@@ -1,15 +1,16 @@
-//! Says what a run lost, doubled or disordered, from the transcripts and the scenario alone.
+//! Says what a run lost, doubled, disordered or leaked, from the transcripts and the scenario alone.
 
-use std::collections::BTreeMap;
+mod changes;
+mod reactions;
 
-use super::platform::{Act, Platform};
+use super::platform::{Act, Entry, Gone, Platform, read};
 
 /// What came of a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// The seed.
     pub seed: u64,
-    /// Messages or changes that should stand in a room and don't.
+    /// Messages, files, reactions or changes that should stand in a room and don't.
     pub lost: Vec<String>,
     /// Second copies where the platform offers a key or a history.
     pub doubled: Vec<String>,
@@ -19,13 +20,17 @@ pub struct Verdict {
     pub disordered: Vec<String>,
     /// Copies that came back to where they were said.
     pub looped: Vec<String>,
+    /// Copies in rooms that no tube leads to, deletions that went further than they may, answers to the wrong message.
+    pub wrong: Vec<String>,
     /// Work that never ended.
     pub stuck: Vec<String>,
     /// Messages that persons posted.
     pub posts: u64,
     /// Copies found.
     pub copies: u64,
-    /// Kills and power losses that happened.
+    /// Changes, deletions and reactions that were looked at.
+    pub changes: u64,
+    /// Kills, power losses and restored backups that happened.
     pub crashes: u64,
     /// Folds everything that happened, to tell two runs apart.
     pub trace: u64,
@@ -39,129 +44,144 @@ impl Verdict {
             && self.doubled.is_empty()
             && self.disordered.is_empty()
             && self.looped.is_empty()
+            && self.wrong.is_empty()
             && self.stuck.is_empty())
     }
 }
 
-/// The message number and revision that a line of the transcript carries.
-pub(crate) fn read(text: &str) -> Option<(u32, u32)> {
-    let start = text.rfind('m')?;
-    let (number, revision) = text.get(start + 1..)?.split_once(" v")?;
-    Some((number.parse().ok()?, revision.trim().parse().ok()?))
+/// For each state of the tubes, which rooms hear which.
+pub(crate) type Reaches = [Vec<Vec<usize>>];
+
+/// One room and another that may hear it.
+pub(crate) struct Pair<'a> {
+    pub(crate) from: &'a Platform,
+    pub(crate) to: &'a Platform,
+    pub(crate) origin: usize,
+    pub(crate) target: usize,
+    /// Whether it hears it during the whole run.
+    pub(crate) always: bool,
 }
 
-/// Judges a finished run. `reach[a]` are the rooms that hear room `a`.
-pub(crate) fn judge(platforms: &[Platform], reach: &[Vec<usize>], verdict: &mut Verdict) {
+/// Judges a finished run.
+pub(crate) fn judge(platforms: &[Platform], reaches: &Reaches, verdict: &mut Verdict) {
     for (origin, from) in platforms.iter().enumerate() {
-        for (target, to) in platforms.iter().enumerate() {
-            if target == origin {
-                judge_loops(from, origin, verdict);
-            } else if reach[origin].contains(&target) {
-                judge_pair(from, to, origin, target, verdict);
+        judge_loops(from, origin, verdict);
+        for (target, to) in platforms.iter().enumerate().filter(|(target, _)| *target != origin) {
+            let hears = |reach: &Vec<Vec<usize>>| reach[origin].contains(&target);
+            let pair = Pair { from, to, origin, target, always: reaches.iter().all(hears) };
+            if reaches.iter().any(hears) {
+                judge_pair(&pair, verdict);
+            } else {
+                judge_leaks(&pair, verdict);
             }
         }
     }
+    reactions::judge(platforms, reaches, verdict);
 }
 
 fn judge_loops(room: &Platform, index: usize, verdict: &mut Verdict) {
     let own: Vec<u32> = room.entries.iter().filter_map(|entry| entry.number).collect();
     for entry in room.entries.iter().filter(|entry| entry.is_ours) {
-        if let Some((number, _)) = read(&entry.text)
-            && own.contains(&number)
-        {
+        if let Some(number) = entry.stands_for().filter(|number| own.contains(number)) {
             verdict.looped.push(format!("m{number} came back to room {index}"));
         }
     }
 }
 
+fn judge_leaks(pair: &Pair<'_>, verdict: &mut Verdict) {
+    let said: Vec<u32> = pair.from.entries.iter().filter_map(|entry| entry.number).collect();
+    for entry in pair.to.entries.iter().filter(|entry| entry.is_ours) {
+        if let Some(number) = entry.stands_for().filter(|number| said.contains(number)) {
+            let (origin, target) = (pair.origin, pair.target);
+            verdict
+                .wrong
+                .push(format!("m{number} of room {origin} stands in room {target}, which hears it not"));
+        }
+    }
+}
+
 /// Whether what a person did must have got through: history keeps it, or it was accepted.
-fn must_arrive(from: &Platform, act: usize) -> bool {
+pub(crate) fn must_arrive(from: &Platform, act: usize) -> bool {
+    let kicked = from.acts.iter().position(|act| matches!(act, Act::Kicked));
+    if kicked.is_some_and(|kicked| act >= kicked) {
+        return false;
+    }
     from.sketch.history || from.acknowledged.contains(&act) || from.written.contains(&act)
 }
 
-fn judge_pair(from: &Platform, to: &Platform, origin: usize, target: usize, verdict: &mut Verdict) {
-    // Copies in the order in which each number first stands there.
-    let mut copies: BTreeMap<u32, Vec<(usize, u32, bool)>> = BTreeMap::new();
-    for (place, entry) in to.entries.iter().enumerate().filter(|(_, entry)| entry.is_ours) {
-        // A correction line of a room that can't edit is not a copy.
-        if entry.text.contains("(edited)") || entry.text.contains("* ") || entry.text.contains("deleted") {
-            continue;
-        }
-        if let Some((number, revision)) = read(&entry.text) {
-            copies.entry(number).or_default().push((place, revision, entry.deleted));
-        }
-    }
+/// Copies of a message's text: where, which revision, whether it is gone.
+pub(crate) fn copies(to: &Platform, number: u32) -> Vec<(usize, u32, Option<Gone>)> {
+    let ours = to.entries.iter().enumerate().filter(|(_, entry)| entry.is_ours && entry.file.is_none());
+    ours.filter(|(_, entry)| entry.stands_for() == Some(number))
+        .filter_map(|(place, entry)| Some((place, read(&entry.text)?.1, entry.gone)))
+        .collect()
+}
+
+fn judge_pair(pair: &Pair<'_>, verdict: &mut Verdict) {
     let mut last_place = None;
-    for (index, act) in from.acts.iter().enumerate() {
+    for (index, act) in pair.from.acts.iter().enumerate() {
         let Act::Posted { id } = act else { continue };
-        let Some(source) = from.entries.iter().find(|entry| entry.id == *id) else { continue };
+        let Some(source) = pair.from.entry(*id) else { continue };
         let Some(number) = source.number else { continue };
-        let found = copies.get(&number).map_or(&[][..], Vec::as_slice);
+        let found = copies(pair.to, number);
         verdict.copies += found.len() as u64;
-        judge_changes(from, to, *id, number, found, (origin, target), verdict);
+        let must = pair.always && must_arrive(pair.from, index) && source.gone != Some(Gone::ByAuthor);
+        let (origin, target) = (pair.origin, pair.target);
+        judge_file(pair, source, number, must, verdict);
+        changes::judge(pair, source, number, &found, verdict);
         if found.is_empty() {
-            if must_arrive(from, index) && !source.deleted {
+            if must {
                 verdict.lost.push(format!("m{number} of room {origin} is not in room {target}"));
             }
             continue;
         }
-        // An edit that needs fewer parts removes one; only what stands is a second copy.
-        let standing = found.iter().filter(|(_, _, gone)| !gone).count();
-        if standing > 1 {
-            if to.sketch.key || to.sketch.history {
-                verdict.doubled.push(format!(
-                    "m{number} of room {origin} stands {} times in room {target}",
-                    found.len()
-                ));
-            } else {
-                verdict.repeats += standing as u64 - 1;
-            }
+        count_copies(pair, number, "m", found.iter().filter(|(_, _, gone)| gone.is_none()).count(), verdict);
+        // What was refused and tried again by somebody comes late.
+        if pair.to.refused.contains(&number) {
+            continue;
         }
         let place = found[0].0;
         if last_place.is_some_and(|last| place < last) {
             verdict.disordered.push(format!("m{number} of room {origin} is too early in room {target}"));
         }
         last_place = Some(place);
+        judge_reply(pair, source, number, &pair.to.entries[place], verdict);
     }
 }
 
-fn judge_changes(
-    from: &Platform,
-    to: &Platform,
-    id: u64,
-    number: u32,
-    found: &[(usize, u32, bool)],
-    (origin, target): (usize, usize),
-    verdict: &mut Verdict,
-) {
-    if !to.sketch.edit || found.is_empty() {
+fn count_copies(pair: &Pair<'_>, number: u32, what: &str, standing: usize, verdict: &mut Verdict) {
+    // An edit that needs fewer parts removes one; only what stands is a second copy.
+    if standing <= 1 {
         return;
     }
-    let mut wanted = 0;
-    let mut deleted = false;
-    for (index, act) in from.acts.iter().enumerate() {
-        match act {
-            Act::Edited { id: edited, revision } if *edited == id => {
-                if !must_arrive(from, index) {
-                    return;
-                }
-                wanted = *revision;
-            }
-            Act::Deleted { id: gone } if *gone == id => {
-                if !must_arrive(from, index) {
-                    return;
-                }
-                deleted = true;
-            }
-            _ => {}
-        }
-    }
-    // A repeated send whose first copy has no known id can't be changed: only one of them has to be.
-    let stands = found.iter().any(|(_, revision, gone)| if deleted { *gone } else { *revision == wanted });
-    if !stands {
-        let what = if deleted { "its deletion".to_owned() } else { format!("v{wanted}") };
+    if pair.to.sketch.key || pair.to.sketch.history {
+        let (origin, target) = (pair.origin, pair.target);
         verdict
-            .lost
-            .push(format!("m{number} of room {origin}: {what} is not in room {target}, which has {found:?}"));
+            .doubled
+            .push(format!("{what}{number} of room {origin} stands {standing} times in room {target}"));
+    } else {
+        verdict.repeats += standing as u64 - 1;
+    }
+}
+
+fn judge_file(pair: &Pair<'_>, source: &Entry, number: u32, must: bool, verdict: &mut Verdict) {
+    let Some(name) = &source.file else { return };
+    let named = |entry: &&Entry| entry.is_ours && entry.file.as_ref() == Some(name);
+    let all: Vec<&Entry> = pair.to.entries.iter().filter(named).collect();
+    let told = pair.to.entries.iter().any(|entry| entry.is_ours && entry.text.contains(name.as_str()));
+    if must && all.is_empty() && (pair.to.sketch.files || !told) {
+        let (origin, target) = (pair.origin, pair.target);
+        verdict.lost.push(format!("{name} of room {origin} is not in room {target}"));
+    }
+    let standing = all.iter().filter(|entry| entry.gone.is_none()).count();
+    count_copies(pair, number, "the file of m", standing, verdict);
+}
+
+fn judge_reply(pair: &Pair<'_>, source: &Entry, number: u32, copy: &Entry, verdict: &mut Verdict) {
+    let Some(answered) = copy.reply.and_then(|id| pair.to.entry(id)) else { return };
+    let meant = source.reply.and_then(|id| pair.from.entry(id)).and_then(Entry::part_of);
+    if meant.is_none() || answered.part_of() != meant {
+        let target = pair.target;
+        verdict.wrong.push(format!("m{number} answers {:?} in room {target}", answered.part_of()));
     }
 }

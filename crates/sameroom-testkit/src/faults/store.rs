@@ -7,7 +7,7 @@ use sameroom_types::rows::{CopyRow, MessageRow, Query, ReactionRow, Row, StoredM
 use sameroom_types::text::Emoji;
 
 /// Rows by their names.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SimStore {
     messages: BTreeMap<MessageId, MessageRow>,
     copies: BTreeMap<(MessageId, RoomId, u32), CopyRow>,

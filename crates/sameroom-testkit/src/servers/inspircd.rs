@@ -21,6 +21,8 @@ pub struct Inspircd {
 pub struct InspircdOptions {
     /// Whether Atheme runs beside it: NickServ, and SASL PLAIN once the two are linked.
     pub services: bool,
+    /// How many channels a client may be in; 0 stands for 1,000.
+    pub max_channels: u32,
     /// Further lines of configuration, such as `<module name="chanhistory">`.
     pub extra: String,
 }
@@ -59,10 +61,7 @@ impl Inspircd {
         let port = free_port()?;
         let services_port = if options.services { Some(free_port()?) } else { None };
         let path = folder.path().display().to_string();
-        std::fs::write(
-            folder.path().join("inspircd.conf"),
-            config(&path, port, services_port, &options.extra),
-        )?;
+        std::fs::write(folder.path().join("inspircd.conf"), config(&path, port, services_port, options))?;
         if let Some(link) = services_port {
             std::fs::write(folder.path().join("atheme.conf"), services_config(link))?;
         }
@@ -113,7 +112,9 @@ impl Inspircd {
     }
 }
 
-fn config(folder: &str, port: u16, services: Option<u16>, extra: &str) -> String {
+fn config(folder: &str, port: u16, services: Option<u16>, options: &InspircdOptions) -> String {
+    let InspircdOptions { extra, max_channels, .. } = options;
+    let channels = if *max_channels == 0 { 1_000 } else { *max_channels };
     let modules: String = MODULES.iter().map(|name| format!("<module name=\"{name}\">\n")).collect();
     let link = services.map_or(String::new(), |link| {
         format!(
@@ -125,7 +126,7 @@ fn config(folder: &str, port: u16, services: Option<u16>, extra: &str) -> String
     format!(
         "<server name=\"irc.test\" description=\"t\" network=\"T\" id=\"1AB\">\n\
          <bind address=\"127.0.0.1\" port=\"{port}\" type=\"clients\">\n{link}\
-         <connect allow=\"*\" timeout=\"60\" pingfreq=\"120\" hardsendq=\"8M\" softsendq=\"8M\" recvq=\"1M\" threshold=\"100000\" commandrate=\"100000000\" fakelag=\"no\" localmax=\"1000\" globalmax=\"1000\" useident=\"no\" maxchans=\"1000\" resolvehostnames=\"no\">\n\
+         <connect allow=\"*\" timeout=\"60\" pingfreq=\"120\" hardsendq=\"8M\" softsendq=\"8M\" recvq=\"1M\" threshold=\"100000\" commandrate=\"100000000\" fakelag=\"no\" localmax=\"1000\" globalmax=\"1000\" useident=\"no\" maxchans=\"{channels}\" resolvehostnames=\"no\">\n\
          <options defaultmodes=\"not\">\n\
          <performance softlimit=\"1000\" somaxconn=\"128\">\n\
          <path configdir=\"{folder}\" datadir=\"{folder}\" logdir=\"{folder}\" runtimedir=\"{folder}\" moduledir=\"/usr/lib/inspircd/modules\">\n\

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -44,12 +45,29 @@ pub enum ServerError {
     Io(#[from] io::Error),
 }
 
-/// A port that was free a moment ago.
+/// Ports that systems don't give to outgoing connections (Linux begins at 32768), so that none is taken
+/// between being found free and being bound.
+const PORTS: std::ops::Range<u16> = 12_000..32_000;
+
+/// A port that was free a moment ago, and that this process was not given before.
 ///
 /// # Errors
-/// Those of binding it.
+/// When none of many is free.
 pub fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let count = PORTS.end - PORTS.start;
+    // Test processes that run at one time begin at different places.
+    let first = std::process::id().wrapping_mul(7_919) % u32::from(count);
+    let mut last = None;
+    for _ in 0..1_000 {
+        let step = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
+        let offset = u16::try_from((first + step) % u32::from(count)).unwrap_or(0);
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, PORTS.start + offset)) {
+            Ok(_) => return Ok(PORTS.start + offset),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
 }
 
 /// A running program; killed when dropped.

@@ -196,7 +196,7 @@ fn config(folder: &str, options: &ProsodyOptions, port: u16, direct_port: u16, h
          http_interfaces = {{ \"127.0.0.1\" }}\nhttp_ports = {{ {http} }}\nhttps_ports = {{ }}\nhttp_default_host = \"{domain}\"\n\
          modules_enabled = {{ \"roster\", \"saslauth\", \"disco\", \"ping\", {smacks} {tls_module} \"pep\", \"blocklist\", \"vcard4\", \"vcard_legacy\", \"posix\", \"time\", \"version\" }}\n\
          {tls}authentication = \"{authentication}\"\nstorage = \"internal\"\nlimits = {{ }}\n\
-         smacks_max_queue_size = 5000\narchive_expires_after = \"never\"\n\
+         smacks_max_queue_size = 5000\narchive_expires_after = \"never\"\nstorage_archive_item_limit = 10000000\n\
          log = {{ info = \"*console\" }}\n{global}\n\
          VirtualHost \"{domain}\"\n\
          Component \"{rooms_domain}\" \"muc\"\n  modules_enabled = {{ {archive} }}\n  muc_log_by_default = true\n\

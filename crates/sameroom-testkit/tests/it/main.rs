@@ -9,7 +9,7 @@ fn seeds() -> u64 {
 
 fn fail(seed: u64) -> ! {
     let small = faults::shrink(&Scenario::draw(seed));
-    panic!("seed {seed} fails; the smallest story:\n{small}\n{:#?}", faults::run_scenario(&small));
+    panic!("seed {seed} fails; the smallest story:\n{small}\n{:#?}", faults::run_scenario(&small, None));
 }
 
 #[test]

@@ -66,9 +66,11 @@ impl Control {
             }).collect::<Vec<_>>() }),
             Reply::Rooms(rooms) => {
                 let links = self.room_links();
+                let base = self.config.lock().await.public_url.clone();
                 json!({ "rooms": rooms.iter().map(|view| {
                     let names: Vec<String> = view.specs.iter().map(ToString::to_string).collect();
-                    let link = links.iter().find(|(name, _)| names.contains(name)).map(|(_, url)| url);
+                    let link = links.iter().find(|(name, _)| names.contains(name));
+                    let link = link.map(|(_, path)| format!("{base}{path}"));
                     json!({
                         "id": view.room, "rooms": names, "name": view.name,
                         "kind": view.kind, "state": if view.state.is_ok() { "usable" } else { "not usable" },
@@ -99,7 +101,7 @@ impl Control {
         })
     }
 
-    /// Where browser rooms are, by account and room.
+    /// The paths of browser rooms, by account and room.
     fn room_links(&self) -> Vec<(String, String)> {
         #[cfg(feature = "web")]
         {

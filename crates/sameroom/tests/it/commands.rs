@@ -54,7 +54,7 @@ async fn two_bridgebots_only_invited_are_tied_by_open_and_connect() {
         ("portal", "public_url"),
         ("manage", "public_url"),
         ("conect", "Did you mean"),
-        ("version", "Sameroom"),
+        ("version", "Sameroom 0"),
     ] {
         ann.send(&format!("PRIVMSG #garden :-sameroom {command}")).await.expect("command");
         ann.expect(answer).await.unwrap_or_else(|error| panic!("{command}: {error}"));

@@ -17,19 +17,25 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// A relay with a folder of its own.
 pub(crate) struct Program {
     pub(crate) folder: TempDir,
+    /// Where its pages are.
+    pub(crate) address: SocketAddr,
     child: Option<Child>,
 }
 
 impl Program {
-    /// Starts a relay; `accounts` is the file without `[server]`.
+    /// Starts a relay; `rest` is the file without `[server]`. It keeps no excerpts.
     pub(crate) fn start(rest: &str) -> Self {
+        Self::start_with("excerpt_hours = 0", rest)
+    }
+
+    /// Starts a relay with further keys of `[server]`.
+    pub(crate) fn start_with(server: &str, rest: &str) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         let port = free_port().expect("port");
-        let text = format!(
-            "[server]\nlisten = \"127.0.0.1:{port}\"\ndata_dir = \"data\"\nexcerpt_hours = 0\n{rest}"
-        );
+        let text = format!("[server]\nlisten = \"127.0.0.1:{port}\"\ndata_dir = \"data\"\n{server}\n{rest}");
         std::fs::write(folder.path().join("sameroom.toml"), text).expect("write");
-        let mut program = Self { folder, child: None };
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        let mut program = Self { folder, address, child: None };
         program.start_again();
         program
     }
@@ -83,6 +89,24 @@ impl Program {
         run_in(self.folder.path(), arguments).await
     }
 
+    /// The link of a browser room, once there is one.
+    pub(crate) async fn link(&self, room: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let (_, out) = self.ask(&["rooms", "list", "--json"]).await;
+            let all: serde_json::Value = serde_json::from_str(&out).unwrap_or_default();
+            let found = all["rooms"].as_array().into_iter().flatten().find_map(|view| {
+                let names = view["rooms"].as_array()?;
+                names.iter().any(|name| name == room).then(|| view["link"].as_str())?
+            });
+            if let Some(link) = found {
+                return link.to_owned();
+            }
+            assert!(Instant::now() < deadline, "no link of {room}: {out}\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
     /// Waits until every tube carries.
     pub(crate) async fn ready(&self, tubes: usize) {
         let deadline = Instant::now() + PATIENCE;
@@ -91,7 +115,8 @@ impl Program {
             if fine && out.matches("\"state\": \"active\"").count() == tubes {
                 return;
             }
-            assert!(Instant::now() < deadline, "not ready: {out}\n{}", self.log());
+            let log = self.log();
+            assert!(Instant::now() < deadline && !log.contains("sameroom: "), "not ready: {out}\n{log}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
@@ -145,4 +170,16 @@ pub(crate) async fn numbers(client: &mut IrcClient, tag: &str, count: usize) -> 
 pub(crate) fn number(text: &str, tag: &str) -> Option<u64> {
     let (_, end) = text.rsplit_once(&format!("{tag}-"))?;
     end.trim().parse().ok()
+}
+
+/// Waits for a line with a text in it and gives what it says, without what keeps names from pinging.
+pub(crate) async fn heard(client: &mut IrcClient, text: &str) -> String {
+    let plain =
+        |line: &str| irc_client::said(line).map(|(_, _, said)| said.replace(['\u{200b}', '\u{2060}'], ""));
+    let nick = client.nick.clone();
+    let line = client
+        .wait(|line| plain(line).is_some_and(|said| said.contains(text)))
+        .await
+        .unwrap_or_else(|error| panic!("{nick} waits for {text:?}: {error}"));
+    plain(&line).expect("said")
 }

@@ -1,17 +1,17 @@
-//! How accepted events change the state.
+//! How accepted events change the lasting state.
 
 use sameroom_types::ids::{DeliveryId, MessageId, Seq};
 use sameroom_types::rows::{DeliveryKind, DeliveryRow, DeliveryState, Row};
 
-use super::{TOKENS, copy_rows};
+use crate::apply::TOKENS;
+use crate::apply::sends::copy_rows;
 use crate::engine::{Engine, OpenEvent, Reference, Sealed};
-use crate::input::Effect;
 use crate::lane::Delivery;
 use crate::messages::{Message, message_row};
 use crate::record::EventMeta;
 
 impl Engine {
-    pub(super) fn apply_event(&mut self, seq: Seq, meta: EventMeta, sealed: Sealed) {
+    pub(crate) fn apply_event(&mut self, seq: Seq, meta: EventMeta, sealed: Sealed) {
         let body = match sealed {
             Sealed::Event(body) => Some(body),
             _ => None,
@@ -74,7 +74,18 @@ impl Engine {
         let left = u32::try_from(meta.targets.len()).unwrap_or(u32::MAX);
         let message = meta.message;
         let since = self.now.mono;
-        self.events.insert(seq, OpenEvent { meta, body, left, reference, since, spools: Vec::new() });
+        self.events.insert(
+            seq,
+            OpenEvent {
+                meta,
+                body,
+                left,
+                reference,
+                since,
+                age_before: std::time::Duration::ZERO,
+                spools: Vec::new(),
+            },
+        );
         self.store(seq, rows);
         if let Some(message) = message {
             self.apply_change(seq, seq, message);
@@ -84,7 +95,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn message_of(&self, seq: Seq, meta: &EventMeta) -> Option<MessageId> {
+    pub(crate) fn message_of(&self, seq: Seq, meta: &EventMeta) -> Option<MessageId> {
         match meta.kind {
             DeliveryKind::Post => Some(MessageId(seq.0)),
             _ => meta.message,
@@ -92,7 +103,7 @@ impl Engine {
     }
 
     /// What an edit, deletion or reaction means for the message it names.
-    pub(super) fn apply_change(&mut self, seq: Seq, event: Seq, id: MessageId) {
+    pub(crate) fn apply_change(&mut self, seq: Seq, event: Seq, id: MessageId) {
         let Some(open) = self.events.get(&event) else { return };
         let meta = open.meta.clone();
         self.messages.open(id);
@@ -137,30 +148,11 @@ impl Engine {
         self.store(seq, rows);
     }
 
-    pub(super) fn apply_reference(&mut self, seq: Seq, event: Seq, message: MessageId) {
+    pub(crate) fn apply_reference(&mut self, seq: Seq, event: Seq, message: MessageId) {
         if let Some(open) = self.events.get_mut(&event) {
             open.reference = Reference::Known(message);
             open.meta.message = Some(message);
             self.apply_change(seq, event, message);
         }
-    }
-
-    /// Ends an event: its key is destroyed once `seq` is durable.
-    pub(super) fn close_event(&mut self, event: Seq, seq: Seq) {
-        let Some(open) = self.events.remove(&event) else { return };
-        if open.meta.kind == DeliveryKind::Post {
-            self.messages.close(MessageId(event.0), seq);
-        }
-        if let Some(message) = open.meta.message {
-            if let Some(known) = self.messages.get_mut(message) {
-                known.changes.retain(|(at, _)| *at != event);
-            }
-            self.messages.close(message, seq);
-        }
-        for spool in open.spools {
-            self.files.remove(&spool);
-            self.out.push(Effect::Unspool(spool));
-        }
-        self.doomed.push_back((seq, event.0));
     }
 }

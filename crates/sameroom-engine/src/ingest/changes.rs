@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::record::{EventBody, ReactionChange};
 
 impl Engine {
-    pub(super) fn take_edit(&mut self, account: &AccountId, room: RoomId, mut inbound: Inbound, edit: &Edit) {
+    pub(crate) fn take_edit(&mut self, account: &AccountId, room: RoomId, mut inbound: Inbound, edit: &Edit) {
         let policy = self.policy(room);
         if policy.room.relay == Relay::In {
             return;
@@ -49,7 +49,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn take_deletion(
+    pub(crate) fn take_deletion(
         &mut self,
         account: &AccountId,
         room: RoomId,
@@ -97,7 +97,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn moderated_targets(&mut self, room: RoomId) -> Vec<RoomId> {
+    pub(crate) fn moderated_targets(&mut self, room: RoomId) -> Vec<RoomId> {
         if self.policy(room).room.moderation != Moderation::Network {
             return Vec::new();
         }
@@ -108,7 +108,7 @@ impl Engine {
             .collect()
     }
 
-    pub(super) fn take_reaction(
+    pub(crate) fn take_reaction(
         &mut self,
         account: &AccountId,
         room: RoomId,

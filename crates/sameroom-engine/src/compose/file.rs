@@ -1,4 +1,4 @@
-//! Files as their room sees them: uploaded, linked or named.
+//! Files of a copy: uploaded, linked or named.
 
 use std::time::Duration;
 
@@ -7,13 +7,14 @@ use sameroom_types::event::{Content, FileRef};
 use sameroom_types::ids::Seq;
 use sameroom_types::policy::FilePolicy;
 
-use super::Target;
+use crate::compose::Target;
 use crate::engine::{Engine, FileState};
-use crate::ingest::{content_of, spool_id};
+use crate::files::spool_id;
+use crate::ingest::content_of;
 
 impl Engine {
     /// The state of each file of a message, or until when to wait for them.
-    pub(super) fn ready_files(
+    pub(crate) fn ready_files(
         &self,
         seq: Seq,
         content: &Content,
@@ -31,7 +32,7 @@ impl Engine {
         Ok(states)
     }
 
-    pub(super) fn file_form(
+    pub(crate) fn file_form(
         &mut self,
         target: &Target,
         file: &FileRef,
@@ -73,7 +74,7 @@ impl Engine {
         })
     }
 
-    pub(super) fn spool_of(&self, file: &FileRef) -> Option<sameroom_types::ids::SpoolId> {
+    pub(crate) fn spool_of(&self, file: &FileRef) -> Option<sameroom_types::ids::SpoolId> {
         // The file's place in its message is its place in the spool; see `fetch_files`.
         self.events.iter().find_map(|(seq, event)| {
             let content = content_of(event.body.as_deref()?)?;
@@ -83,7 +84,7 @@ impl Engine {
         })
     }
 
-    pub(super) fn share(&mut self, spool: &sameroom_types::ids::SpoolId, name: &str) -> String {
+    pub(crate) fn share(&mut self, spool: &sameroom_types::ids::SpoolId, name: &str) -> String {
         // Derived, so that a second room gets the same link and nothing has to be remembered.
         let digest = self.digest(&("share", spool));
         let token: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -96,13 +97,13 @@ impl Engine {
     }
 }
 
-pub(super) enum FileForm {
+pub(crate) enum FileForm {
     Upload(FileRef),
     Line(String),
 }
 
 /// A size for people, in decimal units.
-pub(super) fn human_size(bytes: u64) -> String {
+pub(crate) fn human_size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{} kB", bytes.div_ceil(1_000)),
@@ -111,7 +112,7 @@ pub(super) fn human_size(bytes: u64) -> String {
 }
 
 /// A file name as the last segment of a URL.
-pub(super) fn url_name(name: &str) -> String {
+pub(crate) fn url_name(name: &str) -> String {
     let mut out = String::new();
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') {

@@ -1,4 +1,4 @@
-//! Files of accepted posts on their way into the spool.
+//! Files between their origin and their targets: fetched once, kept in the spool until all are done.
 
 use sameroom_types::event::RoomEvent;
 use sameroom_types::ids::{AccountId, Seq, SpoolId};
@@ -40,7 +40,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn request_file(
+    pub(crate) fn request_file(
         &mut self,
         account: AccountId,
         spool: SpoolId,
@@ -55,4 +55,12 @@ impl Engine {
 /// The name under which the runtime keeps a file of an event.
 pub(crate) fn spool_id(seq: Seq, index: usize) -> SpoolId {
     SpoolId::new(format!("f{seq}-{index}"))
+}
+
+/// A file name without folders, control characters or a leading dot.
+pub(crate) fn safe_file_name(name: &str) -> String {
+    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let clean: String = last.chars().filter(|c| !c.is_control()).take(120).collect();
+    let clean = clean.trim().trim_start_matches('.').to_owned();
+    if clean.is_empty() { "file".to_owned() } else { clean }
 }

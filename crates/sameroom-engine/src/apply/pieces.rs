@@ -1,4 +1,6 @@
-//! How the pieces of a snapshot make the state.
+//! How the pieces of a snapshot become the state.
+
+use std::time::Duration;
 
 use sameroom_types::ids::Seq;
 use sameroom_types::rows::DeliveryKind;
@@ -9,7 +11,7 @@ use crate::network::Network;
 use crate::snapshot::Piece;
 
 impl Engine {
-    pub(super) fn apply_piece(&mut self, seq: Seq, piece: Piece, sealed: Sealed) {
+    pub(crate) fn apply_piece(&mut self, seq: Seq, piece: Piece, sealed: Sealed) {
         match piece {
             // Always the first piece: from here on, what older segments said no longer counts.
             Piece::Network(stored) => {
@@ -60,7 +62,15 @@ impl Engine {
                     None => Reference::None,
                 };
                 let since = self.now.mono;
-                let open = OpenEvent { meta, body, left, reference, since, spools: Vec::new() };
+                let open = OpenEvent {
+                    meta,
+                    body,
+                    left,
+                    reference,
+                    since,
+                    age_before: Duration::ZERO,
+                    spools: Vec::new(),
+                };
                 self.events.insert(event, open);
             }
             Piece::Attempt { delivery, account, files, placed, as_of, makes, done } => {

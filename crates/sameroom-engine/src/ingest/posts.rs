@@ -1,17 +1,21 @@
-//! Posts on their way in, and whole messages that a platform shows again.
+//! Messages on their way in.
 
 use sameroom_markup::{is_blank, plain_text, sanitise};
 use sameroom_types::event::{ContentKind, Edit, Inbound, Post, RoomEvent};
 use sameroom_types::ids::{AccountId, DeliveryId, MessageId, NativeIds, RealmId, RoomId};
-use sameroom_types::policy::Relay;
+use sameroom_types::policy::{DeletePolicy, EditPolicy, Relay};
 use sameroom_types::room::RoomKind;
 use sameroom_types::rows::DeliveryKind;
+use sameroom_types::text::Text;
 
-use crate::engine::Engine;
-use crate::record::{EventBody, EventMeta, Record};
+use crate::compose::one_line;
+use crate::engine::{Engine, Sealed};
+use crate::files::safe_file_name;
+use crate::ingest::EXCERPT;
+use crate::record::{EventBody, EventMeta, Excerpt, Record};
 
 impl Engine {
-    pub(super) fn take_post(
+    pub(crate) fn take_post(
         &mut self,
         account: &AccountId,
         room: RoomId,
@@ -108,7 +112,7 @@ impl Engine {
     }
 
     /// Whether this message was accepted before: same ids, and same content unless ids are reused.
-    pub(super) fn is_repeat(&self, room: RoomId, post: &Post, digest: [u8; 16]) -> bool {
+    pub(crate) fn is_repeat(&self, room: RoomId, post: &Post, digest: [u8; 16]) -> bool {
         let Some(known) = post.ids.iter().find_map(|id| self.messages.find(room, id)) else { return false };
         let Some(message) = self.messages.get(known) else { return false };
         let old = self.now.wall.since(message.row.at).as_secs() > 3600;
@@ -117,7 +121,7 @@ impl Engine {
         message.row.digest == digest || !old || (by_primary && post.ids.origin.is_some())
     }
 
-    pub(super) fn take_observed(
+    pub(crate) fn take_observed(
         &mut self,
         account: &AccountId,
         room: RoomId,
@@ -144,8 +148,37 @@ impl Engine {
         self.take_edit(account, room, inbound, &edit);
     }
 
+    /// Keeps the beginning of what the event to be accepted next says, if any room will need it.
+    pub(crate) fn remember_excerpt(&mut self, meta: &EventMeta, author: &str, text: &str) {
+        if self.config.excerpts.is_zero() {
+            return;
+        }
+        let wanted = meta.targets.iter().chain([&meta.room]).any(|room| {
+            let policy = self.policy(*room);
+            policy.room.edits == EditPolicy::Append
+                || policy.room.deletes == DeletePolicy::Mark
+                || self
+                    .capabilities(*room)
+                    .is_none_or(|can| !can.edit.is_full() || !can.replies.is_full() || !can.delete.is_full())
+        });
+        if !wanted {
+            return;
+        }
+        let excerpt = Excerpt {
+            author: author.to_owned(),
+            text: sameroom_markup::first_line(&Text::plain(&one_line(text)), EXCERPT),
+        };
+        // The event comes right after the excerpt, so its number is known.
+        let message = MessageId(self.next_seq.0 + 1);
+        let hour = u64::try_from(self.now.wall.0 / 3_600_000).unwrap_or(0);
+        let key = (1 << 63) | hour;
+        self.hour_keys.insert(key);
+        let at = self.now.wall;
+        self.commit(Record::Excerpt { message, at }, Some(key), Sealed::Excerpt(excerpt));
+    }
+
     /// A send of ours came back as an event: its ids are now known.
-    pub(super) fn learn_echo(&mut self, delivery: DeliveryId, part: u32, ids: &NativeIds) {
+    pub(crate) fn learn_echo(&mut self, delivery: DeliveryId, part: u32, ids: &NativeIds) {
         let known = ids.iter().all(|id| self.messages.find(delivery.room, id).is_some());
         if known {
             return;
@@ -162,12 +195,4 @@ impl Engine {
             Some(_) => self.part_done(delivery, part, Some(ids.clone()), true),
         }
     }
-}
-
-/// A file name without folders, control characters or a leading dot.
-pub(super) fn safe_file_name(name: &str) -> String {
-    let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let clean: String = last.chars().filter(|c| !c.is_control()).take(120).collect();
-    let clean = clean.trim().trim_start_matches('.').to_owned();
-    if clean.is_empty() { "file".to_owned() } else { clean }
 }

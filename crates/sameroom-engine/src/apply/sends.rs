@@ -1,20 +1,18 @@
-//! How attempts and their ends change the state.
+//! How attempts and their outcomes change the lasting state.
 
 use sameroom_types::action::{Action, SendRequest};
-use sameroom_types::ids::{AccountId, DeliveryId, MessageId, NativeIds, Seq};
+use sameroom_types::ids::{AccountId, DeliveryId, MessageId, NativeIds, RoomId, Seq};
 use sameroom_types::rows::{CopyRow, DeliveryKind, DeliveryRow, DeliveryState, ReactionRow, Row};
 use sameroom_types::text::Emoji;
 use sameroom_types::time::Timestamp;
 
-use super::copy_rows;
 use crate::engine::{Engine, Sealed};
-use crate::lane::{Attempt, Delivery, Part};
+use crate::lane::{Attempt, Part};
 use crate::messages::{Copy, CopyPart};
-use crate::record::End;
 
 impl Engine {
     #[expect(clippy::too_many_arguments, reason = "the fields of one record")]
-    pub(super) fn apply_attempt(
+    pub(crate) fn apply_attempt(
         &mut self,
         id: DeliveryId,
         account: AccountId,
@@ -53,7 +51,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn apply_done(
+    pub(crate) fn apply_done(
         &mut self,
         seq: Seq,
         id: DeliveryId,
@@ -94,7 +92,7 @@ impl Engine {
     }
 
     /// A part of a copy now has ids.
-    pub(super) fn apply_copy(
+    pub(crate) fn apply_copy(
         &mut self,
         seq: Seq,
         id: DeliveryId,
@@ -128,7 +126,7 @@ impl Engine {
     }
 
     /// What a finished edit, deletion or reaction means for the copy.
-    pub(super) fn apply_effects_on_copy(&mut self, seq: Seq, id: DeliveryId) {
+    pub(crate) fn apply_effects_on_copy(&mut self, seq: Seq, id: DeliveryId) {
         let Some(event) = self.events.get(&id.event) else { return };
         let (kind, Some(message_id)) = (event.meta.kind, event.meta.message) else { return };
         let Some(attempt) =
@@ -189,7 +187,7 @@ impl Engine {
         self.store(seq, rows);
     }
 
-    pub(super) fn apply_ids(&mut self, seq: Seq, id: DeliveryId, part: u32, ids: &NativeIds) {
+    pub(crate) fn apply_ids(&mut self, seq: Seq, id: DeliveryId, part: u32, ids: &NativeIds) {
         let message = MessageId(id.event.0);
         self.messages.learn(message, id.room, part, ids);
         let row = self.messages.get(message).and_then(|message| {
@@ -198,76 +196,10 @@ impl Engine {
         });
         self.store(seq, row.into_iter().collect());
     }
-
-    pub(super) fn apply_end(&mut self, seq: Seq, id: DeliveryId, end: End, at: Timestamp) {
-        let state = match &end {
-            End::Withdrawn => DeliveryState::Withdrawn,
-            End::Skipped(why) => DeliveryState::Skipped { why: *why },
-            End::Expired => DeliveryState::Expired,
-            End::Parked(why) => DeliveryState::Parked { why: why.clone() },
-            End::Retried => DeliveryState::Waiting,
-        };
-        let Some(lane) = self.lanes.get_mut(&id.room) else { return };
-        let (attempts, repeats) =
-            lane.items.get(&id.event).map_or((0, 0), |item| (item.attempts, item.repeats));
-        if let Some(event) = self.events.get(&id.event)
-            && event.meta.kind != DeliveryKind::Notice
-        {
-            let row = DeliveryRow {
-                delivery: id,
-                message: self.message_of(id.event, &event.meta),
-                what: event.meta.kind,
-                state,
-                attempts,
-                repeats,
-                shown: false,
-                accepted: event.meta.at,
-                at,
-            };
-            self.store(seq, vec![Row::Delivery(row)]);
-        }
-        // Whatever stood behind it may go on.
-        self.dirty.insert(id.room);
-        let Some(lane) = self.lanes.get_mut(&id.room) else { return };
-        match end {
-            End::Parked(why) => {
-                if lane.items.remove(&id.event).is_some() {
-                    lane.parked.insert(id.event, why);
-                }
-            }
-            End::Retried => {
-                if lane.parked.remove(&id.event).is_some() {
-                    let mut item = Delivery::new();
-                    item.late = true;
-                    lane.items.insert(id.event, item);
-                }
-            }
-            End::Withdrawn | End::Skipped(_) | End::Expired => self.remove_delivery(seq, id),
-        }
-    }
-
-    pub(crate) fn delivery_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
-        self.lanes.get_mut(&id.room)?.items.get_mut(&id.event)
-    }
-
-    /// Takes an ended delivery out of its lane; with the last one the event ends.
-    pub(super) fn remove_delivery(&mut self, seq: Seq, id: DeliveryId) {
-        let Some(lane) = self.lanes.get_mut(&id.room) else { return };
-        let was = lane.items.remove(&id.event).is_some() | lane.parked.remove(&id.event).is_some();
-        if !was {
-            return;
-        }
-        if let Some(event) = self.events.get_mut(&id.event) {
-            event.left = event.left.saturating_sub(1);
-            if event.left == 0 {
-                self.close_event(id.event, seq);
-            }
-        }
-    }
 }
 
 /// What one part of a finished edit did to the copy: which part, its new ids, whether it is gone.
-pub(super) fn part_effect(
+pub(crate) fn part_effect(
     request: &SendRequest,
     part: &Part,
     makes: u32,
@@ -279,4 +211,21 @@ pub(super) fn part_effect(
         (Action::Delete { .. }, Part::Done(_)) if makes != u32::MAX => Some((makes, None, true)),
         _ => None,
     }
+}
+
+pub(crate) fn copy_rows(message: MessageId, room: RoomId, copy: &Copy) -> Vec<Row> {
+    (0..)
+        .zip(&copy.parts)
+        .map(|(part, slot)| {
+            Row::Copy(CopyRow {
+                message,
+                room,
+                part,
+                account: copy.account.clone(),
+                ids: slot.ids.clone(),
+                is_file: slot.is_file,
+                deleted: copy.deleted || slot.deleted,
+            })
+        })
+        .collect()
 }
