@@ -77,6 +77,7 @@ impl Engine {
                     self.excerpts.insert(message, (at, excerpt));
                 }
             }
+            Record::ThreadKnown { root, room, thread } => self.threads.tie(root, room, thread),
             Record::SnapshotBegin => self.pieces.clear(),
             // While the program runs, its own snapshot says nothing new; only a replay reads it, and
             // only once it is whole: one cut short by a crash is as if it had not been begun.
@@ -97,6 +98,7 @@ impl Engine {
     pub(crate) fn apply_merge(&mut self, from: RoomId, into: RoomId) {
         self.network.merge(from, into);
         self.messages.merge_rooms(from, into);
+        self.threads.merge_rooms(from, into);
         if let Some(lane) = self.lanes.remove(&from) {
             let target = self.lanes.entry(into).or_default();
             for (seq, item) in lane.items {

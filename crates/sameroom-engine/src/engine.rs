@@ -27,6 +27,7 @@ use crate::policy::Policy;
 use crate::record;
 use crate::record::{EventBody, EventMeta, Excerpt, Frozen, Portal, Record, RecordError};
 use crate::snapshot::Piece;
+use crate::threads::Threads;
 
 /// What an engine is made with.
 pub struct Setup {
@@ -48,6 +49,7 @@ pub struct Engine {
     pub(crate) next_seq: Seq,
     pub(crate) network: Network,
     pub(crate) messages: Messages,
+    pub(crate) threads: Threads,
     pub(crate) events: BTreeMap<Seq, OpenEvent>,
     pub(crate) lanes: BTreeMap<RoomId, Lane>,
     pub(crate) portals: BTreeMap<PortalId, Portal>,
@@ -183,6 +185,7 @@ impl Engine {
             next_seq: Seq(1),
             network: Network::default(),
             messages: Messages::default(),
+            threads: Threads::default(),
             events: BTreeMap::new(),
             lanes: BTreeMap::new(),
             portals: BTreeMap::new(),

@@ -141,7 +141,8 @@ impl Engine {
                 }
             }
             RoomEvent::Gap { from, to } => self.tell_gap(room, *from, *to),
-            RoomEvent::Thread(_) | RoomEvent::Typing { .. } => {}
+            RoomEvent::Thread(event) => self.take_thread_event(room, event),
+            RoomEvent::Typing { .. } => {}
         }
         self.move_cursor(room);
     }

@@ -26,6 +26,7 @@ mod pump;
 pub mod record;
 mod refer;
 mod snapshot;
+mod threads;
 mod traces;
 mod tubes;
 mod watermarks;

@@ -6,8 +6,8 @@
 use sameroom_types::action::SendRequest;
 use sameroom_types::event::{Inbound, Role};
 use sameroom_types::ids::{
-    AccountId, Cursor, DeliveryId, MessageId, NativeIds, PortalId, RemoteUserId, RoomId, RoomKey, RoomSpec,
-    Seq, TubeId,
+    AccountId, Cursor, DeliveryId, MessageId, NativeIds, PortalId, RemoteThreadId, RemoteUserId, RoomId,
+    RoomKey, RoomSpec, Seq, TubeId,
 };
 use sameroom_types::room::{RoomKind, Tube};
 use sameroom_types::rows::{DeliveryKind, ParkReason, SkipReason, StoredMessage};
@@ -181,6 +181,15 @@ pub enum Record {
     SnapshotEnd {
         /// Where it began.
         begin: Seq,
+    },
+    /// A room's own thread stands for the side conversation that starts from a message.
+    ThreadKnown {
+        /// The message it starts from.
+        root: MessageId,
+        /// The room.
+        room: RoomId,
+        /// What that room has for it.
+        thread: RemoteThreadId,
     },
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sameroom_types::ids::{AccountId, DeliveryId, MessageId, Seq};
+use sameroom_types::ids::{AccountId, DeliveryId, MessageId, RemoteThreadId, RoomId, Seq};
 use sameroom_types::text::Emoji;
 use sameroom_types::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -28,7 +28,7 @@ pub(crate) enum Piece {
     /// A message in memory.
     Message(Message),
     /// An event with deliveries that did not end; the body is its [`crate::record::EventBody`].
-    Event { seq: Seq, meta: EventMeta, waiting: Vec<(sameroom_types::ids::RoomId, bool)> },
+    Event { seq: Seq, meta: EventMeta, waiting: Vec<(RoomId, bool)> },
     /// An attempt that did not end; the body is its frozen parts.
     Attempt {
         delivery: DeliveryId,
@@ -41,6 +41,8 @@ pub(crate) enum Piece {
     },
     /// An excerpt; the body is the [`crate::record::Excerpt`].
     Excerpt { message: MessageId, at: Timestamp },
+    /// What a room has for a side conversation.
+    Thread { root: MessageId, room: RoomId, thread: RemoteThreadId },
 }
 
 /// How much is appended between two snapshots, in bytes of records and bodies.
@@ -53,7 +55,7 @@ impl Item {
             Piece::Event { .. } => Sealed::Event(Arc::new(record::decode(bytes)?)),
             Piece::Attempt { .. } => Sealed::Frozen(record::decode(bytes)?),
             Piece::Excerpt { .. } => Sealed::Excerpt(record::decode(bytes)?),
-            Piece::Network(_) | Piece::Portals(_) | Piece::Message(_) => {
+            Piece::Network(_) | Piece::Portals(_) | Piece::Message(_) | Piece::Thread { .. } => {
                 return Err(RecordError::Malformed("body on a piece that has none".into()));
             }
         })
@@ -110,6 +112,11 @@ impl Engine {
             let hour = u64::try_from(at.0 / 3_600_000).unwrap_or(0);
             let key = (1 << 63) | hour;
             self.piece(Piece::Excerpt { message, at }, Some(key), Sealed::Excerpt(excerpt));
+        }
+        let threads: Vec<_> =
+            self.threads.all().map(|(root, room, thread)| (root, room, thread.clone())).collect();
+        for (root, room, thread) in threads {
+            self.piece(Piece::Thread { root, room, thread }, None, Sealed::None);
         }
         self.note(Record::SnapshotEnd { begin });
         self.appended = 0;

@@ -20,6 +20,7 @@ impl Engine {
                 self.events.clear();
                 self.lanes.clear();
                 self.excerpts.clear();
+                self.threads = crate::threads::Threads::default();
                 self.policies.clear();
             }
             Piece::Portals(portals) => {
@@ -76,6 +77,7 @@ impl Engine {
             Piece::Attempt { delivery, account, files, placed, as_of, makes, done } => {
                 self.apply_attempt(delivery, account, files, placed, as_of, makes, &done, sealed);
             }
+            Piece::Thread { root, room, thread } => self.threads.tie(root, room, thread),
             Piece::Excerpt { message, at } => {
                 if let Sealed::Excerpt(excerpt) = sealed {
                     self.excerpts.insert(message, (at, excerpt));

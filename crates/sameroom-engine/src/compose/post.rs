@@ -3,16 +3,20 @@
 use sameroom_markup::{first_line, is_blank, map_mentions, no_ping, prepend, split};
 use sameroom_types::action::{Action, OutboundFile, Rendered};
 use sameroom_types::event::{Content, Post};
-use sameroom_types::ids::{DeliveryId, MessageId, Seq};
+use sameroom_types::ids::{DeliveryId, MessageId, NativeIds, RemoteThreadId, Seq};
 use sameroom_types::rows::SkipReason;
 use sameroom_types::text::{Block, Inline, Mention, Text};
 
 use crate::compose::author::sameroom_name;
 use crate::compose::file::FileForm;
-use crate::compose::{Prepared, Target, post, skip};
+use crate::compose::{Prepared, Target, one_line, post, skip};
 use crate::engine::{Engine, Reference};
 use crate::ingest::content_of;
 use crate::record::End;
+use crate::threads::Place;
+
+/// Who said it, as far as known, and how it begins.
+type Quoted = (Option<String>, String);
 
 impl Engine {
     pub(crate) fn prepare_post(&mut self, id: DeliveryId, target: &Target, message: &Post) -> Prepared {
@@ -20,50 +24,29 @@ impl Engine {
         let Some((content, as_of)) = self.current_content(id, &message.content) else {
             return Prepared::End(End::Withdrawn);
         };
-        if self.reference_of(id.event) == Reference::None
-            && let Some(reply) = &message.reply
-        {
-            let room = self.events.get(&id.event).map(|event| event.meta.room);
-            if let Some(room) = room {
-                let native = reply.message.clone();
-                self.find_reference(id.event, room, native);
+        let origin = self.events.get(&id.event).map_or(id.room, |event| event.meta.room);
+        if self.reference_of(id.event) == Reference::None {
+            let answered = message.reply.as_ref().map(|reply| reply.message.clone());
+            if let Some(native) = answered.or_else(|| self.thread_as_reference(origin, message)) {
+                self.find_reference(id.event, origin, native);
             }
         }
-        let mut reply = None;
-        let mut quoted = None;
         match self.reference_of(id.event) {
-            Reference::None | Reference::Unknown => {
-                quoted = message
-                    .reply
-                    .as_ref()
-                    .map(|reply| (reply.author.clone(), reply.excerpt.clone().unwrap_or_default()));
-            }
             Reference::Loading => return Prepared::Wait(None),
             Reference::Awaited { until } if until > self.now.mono => return Prepared::Wait(Some(until)),
             Reference::Awaited { .. } => self.give_up_reference(id.event),
-            Reference::Known(known) => {
-                let sending =
-                    self.lanes.get(&id.room).is_some_and(|lane| lane.items.contains_key(&Seq(known.0)));
-                if sending {
-                    return Prepared::Wait(None);
-                }
-                reply = self.target_of(known, id.room).into_iter().next().map(|(_, ids, _)| ids);
-                if !target.can.replies.is_full() || reply.is_none() {
-                    reply = None;
-                    let excerpt = self.excerpt_in(known, id.room).cloned();
-                    let given = message.reply.as_ref();
-                    let author = excerpt
-                        .as_ref()
-                        .map(|excerpt| excerpt.author.clone())
-                        .or_else(|| given.and_then(|reply| reply.author.clone()));
-                    let text = excerpt
-                        .map(|excerpt| excerpt.text)
-                        .or_else(|| given.and_then(|reply| reply.excerpt.clone()))
-                        .unwrap_or_default();
-                    quoted = Some((author, text));
-                }
-            }
+            Reference::None | Reference::Unknown | Reference::Known(_) => {}
         }
+        let place = self.place_in_thread(id.event, origin, id.room, target.can.threads, message);
+        let answered = match (self.reference_of(id.event), &place) {
+            (_, Place::Wait) => return Prepared::Wait(None),
+            (Reference::Known(known), _) if message.reply.is_some() => Some(known),
+            (_, Place::Answer(root)) if message.reply.is_none() => Some(*root),
+            _ => None,
+        };
+        let Some((reply, quoted)) = self.what_it_answers(id, target, message, answered) else {
+            return Prepared::Wait(None);
+        };
         let files = match self.ready_files(id.event, &content) {
             Ok(files) => files,
             Err(until) => return Prepared::Wait(Some(until)),
@@ -83,6 +66,10 @@ impl Engine {
         let mut text = self.adapt(target, content.text.clone());
         if let Some((who, excerpt)) = quoted {
             text = with_quote(target, text, who.as_deref(), &excerpt);
+        }
+        if let Place::Named(name) = &place {
+            let name = first_line(&Text::plain(&one_line(name)), 60);
+            text = prepend(&[Inline::Text(format!("({name}) "))], text);
         }
         let mut actions: Vec<Action> = Vec::new();
         if !is_blank(&text) {
@@ -113,11 +100,46 @@ impl Engine {
                 }
             }
         }
+        if let Place::Thread(thread) = place {
+            put_in_thread(&mut actions, &thread);
+        }
         let count = u32::try_from(actions.len() - texts).unwrap_or(u32::MAX);
         if actions.is_empty() {
             return skip(SkipReason::NoForm);
         }
         Prepared::Ready { actions, files: count, makes: Vec::new(), placed: None, as_of }
+    }
+
+    /// What a post answers in its room: a message there, or who said what in words. `None` while the
+    /// message answered is itself on its way.
+    fn what_it_answers(
+        &self,
+        id: DeliveryId,
+        target: &Target,
+        message: &Post,
+        answered: Option<MessageId>,
+    ) -> Option<(Option<NativeIds>, Option<Quoted>)> {
+        let given = message.reply.as_ref();
+        let Some(known) = answered else {
+            let words = given.map(|reply| (reply.author.clone(), reply.excerpt.clone().unwrap_or_default()));
+            return Some((None, words));
+        };
+        if self.lanes.get(&id.room).is_some_and(|lane| lane.items.contains_key(&Seq(known.0))) {
+            return None;
+        }
+        let reply = self.target_of(known, id.room).into_iter().next().map(|(_, ids, _)| ids);
+        if target.can.replies.is_full() && reply.is_some() {
+            return Some((reply, None));
+        }
+        let excerpt = self.excerpt_in(known, id.room);
+        let author = excerpt
+            .map(|excerpt| excerpt.author.clone())
+            .or_else(|| given.and_then(|reply| reply.author.clone()));
+        let text = excerpt
+            .map(|excerpt| excerpt.text.clone())
+            .or_else(|| given.and_then(|reply| reply.excerpt.clone()))
+            .unwrap_or_default();
+        Some((None, Some((author, text))))
     }
 
     /// The latest content of a message whose copy was not tried yet, and the change it comes from;
@@ -156,6 +178,16 @@ impl Engine {
             .into_iter()
             .map(|part| Rendered { text: part.text, styled: part.styled })
             .collect()
+    }
+}
+
+fn put_in_thread(actions: &mut [Action], thread: &RemoteThreadId) {
+    for action in actions {
+        match action {
+            Action::Post(post) => post.thread = Some(thread.clone()),
+            Action::File(file) => file.thread = Some(thread.clone()),
+            _ => {}
+        }
     }
 }
 

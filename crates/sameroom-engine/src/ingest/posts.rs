@@ -1,6 +1,7 @@
 //! Messages on their way in.
 
 use sameroom_markup::{is_blank, plain_text, sanitise};
+use sameroom_types::capabilities::{Capabilities, Reactions, Threads};
 use sameroom_types::event::{ContentKind, Edit, Inbound, Post, RoomEvent};
 use sameroom_types::ids::{AccountId, DeliveryId, MessageId, NativeIds, RealmId, RoomId};
 use sameroom_types::policy::{DeletePolicy, EditPolicy, Relay};
@@ -85,7 +86,10 @@ impl Engine {
                 file.name = safe_file_name(&file.name);
             }
         }
-        let reference = post.reply.as_ref().map(|reply| reply.message.clone());
+        let reference = match &post.reply {
+            Some(reply) => Some(reply.message.clone()),
+            None => self.thread_as_reference(room, post),
+        };
         let meta = EventMeta {
             room,
             account: account.clone(),
@@ -105,6 +109,9 @@ impl Engine {
         self.remember_excerpt(&meta, &post.author.name, &text);
         self.remember_for_bounces(&meta, &post.author.name, &text);
         let seq = self.accept(meta, EventBody::Inbound(Box::new(inbound)));
+        if let Some(thread) = &post.thread {
+            self.take_thread_of_post(seq, room, thread);
+        }
         if let Some(native) = reference {
             self.find_reference(seq, room, native);
         }
@@ -157,9 +164,7 @@ impl Engine {
             let policy = self.policy(*room);
             policy.room.edits == EditPolicy::Append
                 || policy.room.deletes == DeletePolicy::Mark
-                || self
-                    .capabilities(*room)
-                    .is_none_or(|can| !can.edit.is_full() || !can.replies.is_full() || !can.delete.is_full())
+                || self.capabilities(*room).is_none_or(needs_words)
         });
         if !wanted {
             return;
@@ -195,4 +200,14 @@ impl Engine {
             Some(_) => self.part_done(delivery, part, Some(ids.clone()), true),
         }
     }
+}
+
+/// Whether a change of a message may have to be told in words, so that what it said must be known.
+fn needs_words(can: &Capabilities) -> bool {
+    !can.edit.is_full()
+        || can.edit_window.is_some()
+        || !can.replies.is_full()
+        || !can.delete.is_full()
+        || can.reactions == Reactions::None
+        || can.threads == Threads::NamedTopic
 }

@@ -9,3 +9,4 @@ mod tables;
 mod changes;
 mod codes;
 mod ends;
+mod threads;

@@ -335,6 +335,15 @@ impl Rig {
         self.go_online();
     }
 
+    /// Writes the state as a whole, and drops everything before it.
+    pub(crate) fn snapshot(&mut self) {
+        let before = self.log.len();
+        self.engine.write_snapshot();
+        self.feed(Input::Tick);
+        self.log.drain(..before);
+        self.durable = self.log.len();
+    }
+
     /// Something happened in a room, as its first way hears it.
     pub(crate) fn event(&mut self, room: &str, event: RoomEvent) {
         let way = self.ways.iter().find(|way| way.written == room).expect("a known room").clone();
