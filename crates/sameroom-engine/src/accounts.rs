@@ -134,7 +134,7 @@ impl Engine {
                 view.why = why.to_owned();
             }
             self.note_usability(room);
-            self.replay_standby(room);
+            self.replay_standby(room, id);
         }
     }
 
@@ -164,7 +164,7 @@ impl Engine {
         let by_spec = self.network.room_of_spec(&spec);
         let room = match (by_key, by_spec) {
             (Some(known), Some(named)) if known != named => {
-                self.note(Record::RoomsMerged { from: named, into: known });
+                self.merge_rooms(named, known);
                 known
             }
             (Some(known), Some(_)) => known,
@@ -188,6 +188,17 @@ impl Engine {
         // Where tubes come back with the invitation, the notice of those says enough.
         if self.ungreeted.remove(&room) && self.network.tubes_of(room).is_empty() {
             self.greet(room);
+        }
+    }
+
+    /// Two numbers are one room: what is lasting joins by a record, the accounts' views here.
+    fn merge_rooms(&mut self, from: RoomId, into: RoomId) {
+        self.note(Record::RoomsMerged { from, into });
+        let views: Vec<_> = self.views.keys().filter(|(room, _)| *room == from).cloned().collect();
+        for key in views {
+            if let Some(view) = self.views.remove(&key) {
+                self.views.entry((into, key.1)).or_insert(view);
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod ends;
 mod events;
+mod merge;
 mod pieces;
 mod sends;
 
@@ -22,9 +23,9 @@ impl Engine {
         match record {
             Record::RoomNumbered { room, spec } => self.network.number(room, spec),
             Record::RoomIdentified { room, key, name, kind } => {
-                self.network.identify(room, key, name, kind);
+                self.network.identify(seq, room, key, name, kind);
             }
-            Record::RoomsMerged { from, into } => self.apply_merge(from, into),
+            Record::RoomsMerged { from, into } => self.apply_merge(seq, from, into),
             Record::RoomInvited { room, by } => {
                 if let Some(known) = self.network.room_mut(room) {
                     known.invited = true;
@@ -93,32 +94,6 @@ impl Engine {
                 self.snapshot_done = Some((begin, seq));
             }
         }
-    }
-
-    pub(crate) fn apply_merge(&mut self, from: RoomId, into: RoomId) {
-        self.network.merge(from, into);
-        self.messages.merge_rooms(from, into);
-        self.threads.merge_rooms(from, into);
-        if let Some(lane) = self.lanes.remove(&from) {
-            let target = self.lanes.entry(into).or_default();
-            for (seq, item) in lane.items {
-                if let std::collections::btree_map::Entry::Vacant(e) = target.items.entry(seq) {
-                    e.insert(item);
-                } else {
-                    // Both numbers were to get this event: one copy is sent.
-                    if let Some(event) = self.events.get_mut(&seq) {
-                        event.left = event.left.saturating_sub(1);
-                    }
-                }
-            }
-            target.parked.extend(lane.parked);
-        }
-        for event in self.events.values_mut() {
-            if event.meta.room == from {
-                event.meta.room = into;
-            }
-        }
-        self.policies.clear();
     }
 
     pub(crate) fn apply_tube(&mut self, tube: Tube, at: Timestamp) {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sameroom_types::action::SendRequest;
-use sameroom_types::event::Inbound;
 use sameroom_types::ids::{
     AccountId, Cursor, MessageId, PortalId, RemoteMessageId, RemoteRoomId, RequestId, RoomId, Seq, SpoolId,
     Ticket,
@@ -18,6 +17,7 @@ use crate::accounts::{Account, View};
 use crate::bounce::Bounces;
 use crate::commands::{Code, PendingPing, PendingRequest};
 use crate::figures::Figures;
+use crate::ingest::StandBy;
 use crate::input::{Dialects, Effect, Input};
 use crate::lane::Lane;
 use crate::messages::Messages;
@@ -77,7 +77,9 @@ pub struct Engine {
     pub(crate) pings: BTreeMap<u64, PendingPing>,
     pub(crate) notices: Notices,
     pub(crate) bounces: Bounces,
-    pub(crate) standby: BTreeMap<RoomId, VecDeque<(AccountId, Inbound)>>,
+    pub(crate) standby: BTreeMap<RoomId, StandBy>,
+    /// Room numbers that ended, and those that took their place; sessions may still answer to them.
+    pub(crate) merged: BTreeMap<RoomId, RoomId>,
     pub(crate) recent: BTreeMap<RoomId, VecDeque<(String, Timestamp)>>,
     pub(crate) cursors: BTreeMap<RoomId, Cursor>,
     pub(crate) figures: Figures,
@@ -212,6 +214,7 @@ impl Engine {
             notices: Notices::default(),
             bounces: Bounces::default(),
             standby: BTreeMap::new(),
+            merged: BTreeMap::new(),
             recent: BTreeMap::new(),
             cursors: BTreeMap::new(),
             figures: Figures::default(),

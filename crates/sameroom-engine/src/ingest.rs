@@ -5,6 +5,8 @@ mod members;
 mod posts;
 mod standby;
 
+pub(crate) use standby::StandBy;
+
 use std::sync::Arc;
 
 use sameroom_types::event::{Content, Inbound, Reaction, ReactionSet, Role, RoomEvent};

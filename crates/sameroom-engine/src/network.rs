@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use sameroom_types::ids::{AccountId, Cursor, RoomId, RoomKey, RoomSpec, TubeId};
+use sameroom_types::ids::{AccountId, Cursor, RoomId, RoomKey, RoomSpec, Seq, TubeId};
 use sameroom_types::room::{Direction, RoomKind, Tube};
 use sameroom_types::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub(crate) struct Room {
     pub(crate) inviter: Option<sameroom_types::ids::RemoteUserId>,
     pub(crate) cursor: Option<Cursor>,
     pub(crate) last_heard: Option<Timestamp>,
+    /// Since when its message ids are of another space; a snapshot forgets it, which only matters for an hour.
+    #[serde(skip)]
+    pub(crate) new_ids_since: Seq,
 }
 
 /// A tube and what became of it.
@@ -146,9 +149,12 @@ impl Network {
         self.by_spec.insert(spec, room);
     }
 
-    pub(crate) fn identify(&mut self, room: RoomId, key: RoomKey, name: String, kind: RoomKind) {
+    pub(crate) fn identify(&mut self, seq: Seq, room: RoomId, key: RoomKey, name: String, kind: RoomKind) {
         if let Some(entry) = self.rooms.get_mut(&room) {
             if let Some(old) = entry.key.take() {
+                if old != key {
+                    entry.new_ids_since = seq;
+                }
                 self.by_key.remove(&old);
             }
             entry.key = Some(key.clone());

@@ -296,9 +296,6 @@ impl Engine {
         for room in self.lanes.keys().copied().collect::<Vec<_>>() {
             self.note_behind(room);
         }
-        for ring in self.standby.values_mut() {
-            ring.truncate(256);
-        }
     }
 }
 

@@ -51,6 +51,6 @@ impl Engine {
             self.fail_tubes(room, &format!("removed from the room{who}{why}; invite it again to go on"));
         }
         self.note_usability(room);
-        self.replay_standby(room);
+        self.replay_standby(room, account);
     }
 }

@@ -122,6 +122,9 @@ impl Engine {
     pub(crate) fn is_repeat(&self, room: RoomId, post: &Post, digest: [u8; 16]) -> bool {
         let Some(known) = post.ids.iter().find_map(|id| self.messages.find(room, id)) else { return false };
         let Some(message) = self.messages.get(known) else { return false };
+        if self.network.room(room).is_some_and(|place| known.0 < place.new_ids_since.0) {
+            return false;
+        }
         let old = self.now.wall.since(message.row.at).as_secs() > 3600;
         // Ids that senders choose may come again for something else; those of the platform never do.
         let by_primary = self.messages.find(room, &post.ids.primary) == Some(known);

@@ -16,6 +16,7 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 
 impl Engine {
     pub(crate) fn on_sent(&mut self, account: &AccountId, delivery: DeliveryId, part: u32, outcome: Outcome) {
+        let delivery = self.current(delivery);
         let room = delivery.room;
         let state = self
             .delivery_mut(delivery)
@@ -152,6 +153,7 @@ impl Engine {
     }
 
     pub(crate) fn on_answered(&mut self, delivery: DeliveryId, part: u32, answer: Answer) {
+        let delivery = self.current(delivery);
         let asking = self
             .delivery_mut(delivery)
             .and_then(|item| item.attempt.as_ref()?.parts.get(part as usize).cloned())
