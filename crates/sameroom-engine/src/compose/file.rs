@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use sameroom_types::capabilities::Files;
 use sameroom_types::event::{Content, FileRef};
-use sameroom_types::ids::Seq;
+use sameroom_types::ids::{Seq, SpoolId};
 use sameroom_types::policy::FilePolicy;
 
 use crate::compose::Target;
 use crate::engine::{Engine, FileState};
 use crate::files::spool_id;
-use crate::ingest::content_of;
 
 impl Engine {
     /// The state of each file of a message, or until when to wait for them.
@@ -36,6 +35,7 @@ impl Engine {
         &mut self,
         target: &Target,
         file: &FileRef,
+        spool: SpoolId,
         state: Option<FileState>,
     ) -> FileForm {
         let size = match &state {
@@ -50,16 +50,12 @@ impl Engine {
             (target.can.files, target.policy.room.files, &state)
             && *size_bytes <= max_bytes
         {
-            let spool = self.spool_of(file);
-            if spool.is_some() {
-                let file = FileRef { spool, size_bytes: Some(*size_bytes), ..file.clone() };
-                return FileForm::Upload(file);
-            }
+            let size_bytes = Some(*size_bytes);
+            return FileForm::Upload(FileRef { spool: Some(spool), size_bytes, ..file.clone() });
         }
         if target.policy.room.files != FilePolicy::No {
             if let Some(base) = self.config.public_url.clone()
                 && matches!(state, Some(FileState::Ready { .. }))
-                && let Some(spool) = self.spool_of(file)
             {
                 let token = self.share(&spool, &file.name);
                 return FileForm::Line(format!("{described} {base}/files/{token}/{}", url_name(&file.name)));
@@ -74,17 +70,7 @@ impl Engine {
         })
     }
 
-    pub(crate) fn spool_of(&self, file: &FileRef) -> Option<sameroom_types::ids::SpoolId> {
-        // The file's place in its message is its place in the spool; see `fetch_files`.
-        self.events.iter().find_map(|(seq, event)| {
-            let content = content_of(event.body.as_deref()?)?;
-            let index = content.files.iter().position(|known| known == file)?;
-            let spool = spool_id(*seq, index);
-            self.files.contains_key(&spool).then_some(spool)
-        })
-    }
-
-    pub(crate) fn share(&mut self, spool: &sameroom_types::ids::SpoolId, name: &str) -> String {
+    pub(crate) fn share(&mut self, spool: &SpoolId, name: &str) -> String {
         // Derived, so that a second room gets the same link and nothing has to be remembered.
         let digest = self.digest(&("share", spool));
         let token: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();

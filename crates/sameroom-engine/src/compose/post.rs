@@ -11,6 +11,7 @@ use crate::compose::author::sameroom_name;
 use crate::compose::file::FileForm;
 use crate::compose::{Prepared, Target, one_line, post, skip};
 use crate::engine::{Engine, Reference};
+use crate::files::spool_id;
 use crate::ingest::content_of;
 use crate::record::End;
 use crate::threads::Place;
@@ -61,7 +62,8 @@ impl Engine {
             .files
             .iter()
             .zip(files)
-            .map(|(file, state)| self.file_form(target, file, state))
+            .enumerate()
+            .map(|(index, (file, state))| self.file_form(target, file, spool_id(id.event, index), state))
             .collect();
         let mut text = self.adapt(target, content.text.clone());
         if let Some((who, excerpt)) = quoted {

@@ -8,5 +8,9 @@ mod tables;
 
 mod changes;
 mod codes;
+mod crash;
 mod ends;
+mod files;
+mod notices;
+mod rooms;
 mod threads;

@@ -32,7 +32,7 @@ pub(crate) struct Way {
     pub(crate) remote: String,
     pub(crate) can: Capabilities,
     pub(crate) kind: RoomKind,
-    up: bool,
+    pub(crate) up: bool,
 }
 
 impl Way {
@@ -352,8 +352,20 @@ impl Rig {
 
     /// An account reports something.
     pub(crate) fn heard(&mut self, account: &AccountId, remote: &str, event: RoomEvent, history: bool) {
+        self.heard_at(account, remote, event, history, self.now.wall);
+    }
+
+    /// An account reports something that happened at this time, as its platform claims.
+    pub(crate) fn heard_at(
+        &mut self,
+        account: &AccountId,
+        remote: &str,
+        event: RoomEvent,
+        history: bool,
+        at: Timestamp,
+    ) {
         self.ticket += 1;
-        let inbound = Inbound { room: remote.into(), at: Some(self.now.wall), cursor: None, history, event };
+        let inbound = Inbound { room: remote.into(), at: Some(at), cursor: None, history, event };
         self.feed(Input::Event {
             account: account.clone(),
             ticket: Ticket(self.ticket),
@@ -423,6 +435,14 @@ impl Rig {
             }
         }
         number.expect("a room that was written somewhere")
+    }
+
+    /// How many sealed bodies of events and attempts could still be opened.
+    pub(crate) fn bodies(&self) -> usize {
+        let open = |body: &Option<(u64, Vec<u8>)>| {
+            body.as_ref().is_some_and(|(key, _)| key >> 63 == 0 && !self.destroyed.contains(key))
+        };
+        self.log.iter().filter(|(_, _, body)| open(body)).count()
     }
 
     /// The plain parts of the log.
