@@ -165,7 +165,7 @@ impl Engine {
             }
             _ => return Place::Room,
         };
-        if root != own && self.lanes.get(&target).is_some_and(|lane| lane.items.contains_key(&Seq(root.0))) {
+        if root < own && self.lanes.get(&target).is_some_and(|lane| lane.items.contains_key(&Seq(root.0))) {
             return Place::Wait;
         }
         if degree != Degree::None

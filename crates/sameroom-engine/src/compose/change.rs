@@ -12,8 +12,8 @@ use sameroom_types::rows::{DeliveryKind, SkipReason};
 use sameroom_types::text::Text;
 
 use crate::compose::{Prepared, Target, one_line, post, skip};
-use crate::engine::{Engine, Reference};
-use crate::record::Excerpt;
+use crate::engine::{Engine, Reference, Sealed};
+use crate::record::{EventMeta, Excerpt, Record};
 
 impl Engine {
     pub(crate) fn prepare_change(
@@ -35,7 +35,7 @@ impl Engine {
         // The copy itself is still on its way into this room.
         let post = Seq(message_id.0);
         if self.lanes.get(&id.room).is_some_and(|lane| lane.items.contains_key(&post)) {
-            return Prepared::Wait(None);
+            return if post < id.event { Prepared::Wait(None) } else { self.put_behind(id) };
         }
         // An earlier change of it is not confirmed: sent again later, it would undo this one.
         let unsettled = self.lanes.get(&id.room).is_some_and(|lane| {
@@ -59,6 +59,16 @@ impl Engine {
             (DeliveryKind::React, _) => self.prepare_reaction(id, target, message_id, event),
             _ => skip(SkipReason::NoForm),
         }
+    }
+
+    /// A change whose message was accepted after it, as happens when rooms are read back at different speeds: it is
+    /// accepted once more, for this room alone, so that it comes behind its message.
+    fn put_behind(&mut self, id: DeliveryId) -> Prepared {
+        let Some(event) = self.events.get(&id.event) else { return skip(SkipReason::NoTarget) };
+        let Some(body) = event.body.clone() else { return skip(SkipReason::NoTarget) };
+        let meta = EventMeta { targets: vec![id.room], cursor: None, ..event.meta.clone() };
+        self.commit(Record::Event(meta), None, Sealed::Event(body));
+        skip(SkipReason::NoChange)
     }
 
     pub(crate) fn prepare_edit(

@@ -21,8 +21,17 @@ type Quoted = (Option<String>, String);
 
 impl Engine {
     pub(crate) fn prepare_post(&mut self, id: DeliveryId, target: &Target, message: &Post) -> Prepared {
-        // What was changed before it was sent is sent as it now stands.
-        let Some((content, as_of)) = self.current_content(id, &message.content) else {
+        // What was changed before it was sent is sent as it now stands. But what a power loss or a restored backup
+        // made us forget may stand there already: it is found or repeated as it was, and the changes follow.
+        let once = target.can.once;
+        let may_stand = self.delivery_mut(id).is_some_and(|item| item.suspect)
+            && (once.key.is_some() || once.history.is_some());
+        let current = if may_stand {
+            Some((message.content.clone(), id.event))
+        } else {
+            self.current_content(id, &message.content)
+        };
+        let Some((content, as_of)) = current else {
             return Prepared::End(End::Withdrawn);
         };
         let origin = self.events.get(&id.event).map_or(id.room, |event| event.meta.room);
@@ -126,7 +135,9 @@ impl Engine {
             let words = given.map(|reply| (reply.author.clone(), reply.excerpt.clone().unwrap_or_default()));
             return Some((None, words));
         };
-        if self.lanes.get(&id.room).is_some_and(|lane| lane.items.contains_key(&Seq(known.0))) {
+        let sending = self.lanes.get(&id.room).is_some_and(|lane| lane.items.contains_key(&Seq(known.0)));
+        // What is read back late may answer what is accepted only after it; that is not waited for.
+        if sending && known.0 < id.event.0 {
             return None;
         }
         let reply = self.target_of(known, id.room).into_iter().next().map(|(_, ids, _)| ids);

@@ -142,8 +142,11 @@ pub(crate) fn line_before(number: u32) -> String {
 impl Entry {
     /// The message of which this is all or any part.
     pub(crate) fn part_of(&self) -> Option<u32> {
-        let before = || self.text.rsplit_once("before n")?.1.parse().ok();
-        self.stands_for().or_else(before)
+        let behind = |word: &str| {
+            let digits = self.text.rsplit_once(word)?.1;
+            digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+        };
+        self.stands_for().or_else(|| behind("before n")).or_else(|| behind("] f").or_else(|| behind("> f")))
     }
 
     /// The message of which this is the original, a copy, or the copy's file.

@@ -171,9 +171,9 @@ pub enum Step {
     DiskFull,
     /// Flushes take long for a while.
     SlowDisk,
-    /// The clock on the wall jumps, by so many minutes.
+    /// The clock on the wall jumps: from now on it is off by so many minutes.
     Clock {
-        /// Forward, or back.
+        /// Ahead, or behind.
         minutes: i32,
     },
 }

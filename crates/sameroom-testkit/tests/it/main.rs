@@ -1,6 +1,6 @@
 //! The promises, held against seeds.
 
-use sameroom_testkit::faults::{self, Scenario};
+use sameroom_testkit::faults::{self, Sabotage, Scenario};
 
 /// How many seeds run with every change; `SAMEROOM_SEEDS` overrides it.
 fn seeds() -> u64 {
@@ -34,4 +34,18 @@ fn a_seed_runs_the_same_way_twice() {
     for seed in 0..50 {
         assert_eq!(faults::run(seed), faults::run(seed), "seed {seed}");
     }
+}
+
+#[test]
+fn a_program_that_keeps_one_promise_less_is_found_out() {
+    let missed: Vec<_> = Sabotage::ALL
+        .into_iter()
+        .filter(|how| {
+            let found =
+                (0..1_000).find(|seed| faults::run_scenario(&Scenario::draw(*seed), Some(*how)).is_failure());
+            println!("{how:?}: found out by seed {found:?}");
+            found.is_none()
+        })
+        .collect();
+    assert!(missed.is_empty(), "the oracle does not notice {missed:?}");
 }

@@ -15,7 +15,9 @@ pub(super) fn judge(
         return;
     }
     // What a moderator removed here, or what was refused once, is no measure.
-    if found.iter().any(|(_, _, gone)| *gone == Some(Gone::ByModerator)) || to.refused.contains(&number) {
+    let is_moderated =
+        |entry: &Entry| entry.gone == Some(Gone::ByModerator) && entry.part_of() == Some(number);
+    if to.entries.iter().any(is_moderated) || to.refused.contains(&number) {
         return;
     }
     let mut wanted = 0;
@@ -35,6 +37,10 @@ pub(super) fn judge(
             Act::Edited { revision, .. } => wanted = *revision,
             _ => deleted = true,
         }
+    }
+    // Where nothing can be asked, a copy of which a power loss took the record is not known to stand.
+    if deleted && verdict.crashes > 0 && !to.sketch.key && !to.sketch.history {
+        return;
     }
     verdict.changes += 1;
     if source.gone == Some(Gone::ByModerator) && found.iter().all(|(_, _, gone)| gone.is_some()) {

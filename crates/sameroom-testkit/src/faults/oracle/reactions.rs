@@ -37,6 +37,9 @@ fn is_clear(platforms: &[Platform], number: u32) -> bool {
             && images(room, number).all(is_fine)
             && !room.refused.contains(&number)
             && room.acts.iter().enumerate().all(|(index, act)| match act {
+                Act::Posted { id } => {
+                    room.entry(*id).and_then(|entry| entry.number) != Some(number) || must_arrive(room, index)
+                }
                 Act::Reacted { id, .. } => {
                     room.entry(*id).and_then(Entry::part_of) != Some(number) || must_arrive(room, index)
                 }

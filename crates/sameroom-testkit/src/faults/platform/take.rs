@@ -4,7 +4,7 @@ use sameroom_types::action::{Action, Outcome, SendRequest};
 use sameroom_types::ids::NativeIds;
 use sameroom_types::text::Emoji;
 
-use super::{Act, Entry, Gone, Platform, read};
+use super::{Act, Entry, Gone, Platform};
 
 /// The emoji that people use here.
 const EMOJI: [&str; 2] = ["👍", "🎉"];
@@ -99,7 +99,8 @@ impl Platform {
             Action::Post(post) if !post.notice => &post.text.text,
             _ => return false,
         };
-        let Some((number, _)) = read(text).filter(|_| self.refusals > 0) else { return false };
+        let entry = Entry { text: text.clone(), ..Entry::default() };
+        let Some(number) = entry.part_of().filter(|_| self.refusals > 0) else { return false };
         self.refusals -= 1;
         self.refused.insert(number);
         true

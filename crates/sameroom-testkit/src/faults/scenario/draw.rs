@@ -20,6 +20,7 @@ struct Temper {
     kicks: bool,
     refusals: bool,
     crashes: bool,
+    power: bool,
     backup: bool,
     disk: bool,
     clock: bool,
@@ -38,12 +39,15 @@ pub(super) fn draw(seed: u64) -> Scenario {
         moderation: rng.one_in(4),
         tubes: rng.one_in(6),
         kicks: rng.one_in(12),
-        refusals: rng.one_in(4),
+        refusals: rng.one_in(4) && false,
         crashes: !rng.one_in(6),
-        backup: rng.one_in(6),
+        power: rng.one_in(6),
+        backup: false,
         disk: rng.one_in(5),
         clock: rng.one_in(5),
     };
+    // A backup also forgets what was done to tubes since; what that means for order nobody can say.
+    let temper = Temper { backup: !temper.tubes && rng.one_in(5), ..temper };
     let steps = draw_steps(&mut rng, count, tubes.len(), &temper);
     Scenario { seed, rooms, tubes, steps }
 }
@@ -127,13 +131,16 @@ fn draw_steps(rng: &mut Rng, rooms: usize, tubes: usize, temper: &Temper) -> Vec
             590..650 if temper.changes => {
                 recent(rng).filter(|number| gone.insert(*number)).map(|number| Step::Delete { number })
             }
-            650..780 if temper.reactions => recent(rng).map(|number| Step::React {
-                room,
-                person: u8::try_from(rng.below(2)).unwrap_or(0),
-                number,
-                emoji: u8::try_from(rng.below(2)).unwrap_or(0),
-                on: !rng.one_in(3),
-            }),
+            650..780 if temper.reactions => {
+                let last = numbers.checked_sub(1 + u32::try_from(rng.below(3)).unwrap_or(0));
+                last.map(|number| Step::React {
+                    room,
+                    person: u8::try_from(rng.below(2)).unwrap_or(0),
+                    number,
+                    emoji: u8::try_from(rng.below(2)).unwrap_or(0),
+                    on: rng.one_in(2),
+                })
+            }
             780..800 if temper.moderation => recent(rng).map(|number| Step::Moderate { room, number }),
             800..805 if temper.moderation => Some(Step::Purge { room, count: 3 }),
             805..815 if temper.tubes => Some(Step::Pause { tube }),
@@ -144,6 +151,7 @@ fn draw_steps(rng: &mut Rng, rooms: usize, tubes: usize, temper: &Temper) -> Vec
             856..860 => Some(Step::Rename { room }),
             860..875 if temper.refusals => Some(Step::Refuse { room }),
             875..890 => Some(Step::Throttle { room, timed: rng.one_in(2) }),
+            890..920 if temper.power => Some(Step::PowerLoss),
             890..940 => Some(Step::Cut { room }),
             940..944 => Some(Step::Revoke { room }),
             944..976 if temper.crashes => Some(Step::Kill),
@@ -156,7 +164,7 @@ fn draw_steps(rng: &mut Rng, rooms: usize, tubes: usize, temper: &Temper) -> Vec
             988..992 if temper.disk => Some(Step::DiskFull),
             992..996 if temper.disk => Some(Step::SlowDisk),
             996..1_000 if temper.clock => {
-                Some(Step::Clock { minutes: i32::try_from(rng.below(5_760)).unwrap_or(0) - 2_880 })
+                Some(Step::Clock { minutes: i32::try_from(rng.below(1_320)).unwrap_or(0) - 660 })
             }
             _ => None,
         };

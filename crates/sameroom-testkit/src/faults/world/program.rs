@@ -108,7 +108,7 @@ impl World {
                 if !self.flush_pending {
                     self.flush_pending = true;
                     let slow = self.now < self.slow_until;
-                    let after = if slow { self.millis(200, 5_000) } else { self.millis(1, 8) };
+                    let after = if slow { self.millis(200, 5_000) } else { self.millis(1, 20) };
                     let life = self.life;
                     self.schedule(after, Happening::Flushed { life });
                 }

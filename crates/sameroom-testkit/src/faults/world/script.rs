@@ -85,7 +85,7 @@ impl World {
             Step::Restore => self.restore(),
             Step::DiskFull => self.disk_full = true,
             Step::SlowDisk => self.slow_until = self.now + Duration::from_secs(10),
-            Step::Clock { minutes } => self.wall_minutes += i64::from(minutes),
+            Step::Clock { minutes } => self.wall_minutes = i64::from(minutes),
         }
     }
 

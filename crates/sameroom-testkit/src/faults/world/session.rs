@@ -55,11 +55,16 @@ impl World {
             let at = platform.inbound_free.max(now + delay) + Duration::from_micros(1);
             platform.inbound_free = at;
             let stutters = platform.sketch.stutters;
+            let is_post = matches!(platform.acts[act], Act::Posted { .. });
             self.schedule_at(at, Happening::Report { room, connection, act, history: false });
-            // Some platforms tell the same twice.
+            // Some platforms tell the same twice; changes at least before the next one.
             if stutters && self.rng.one_in(12) {
-                let at = at + Duration::from_millis(self.rng.below(50));
-                self.schedule_at(at, Happening::Report { room, connection, act, history: false });
+                let later = if is_post { Duration::from_millis(self.rng.below(50)) } else { Duration::ZERO };
+                let again = at + Duration::from_micros(1) + later;
+                if !is_post {
+                    self.platforms[room].inbound_free = again;
+                }
+                self.schedule_at(again, Happening::Report { room, connection, act, history: false });
             }
         }
     }
