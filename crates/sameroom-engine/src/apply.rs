@@ -6,7 +6,7 @@ mod merge;
 mod pieces;
 mod sends;
 
-use sameroom_types::ids::{DeliveryId, RoomId, RoomSpec, Seq};
+use sameroom_types::ids::{DeliveryId, RoomSpec, Seq};
 use sameroom_types::room::Tube;
 use sameroom_types::rows::{AuditRow, Row};
 use sameroom_types::time::Timestamp;

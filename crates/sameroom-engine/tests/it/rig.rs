@@ -62,11 +62,14 @@ impl Dialects for Plaintext {
     }
 }
 
+/// A record, its plain part, and its body with the number of the key.
+type Appended = (Seq, Vec<u8>, Option<(u64, Vec<u8>)>);
+
 pub(crate) struct Rig {
     pub(crate) engine: Engine,
     pub(crate) config: Configuration,
     pub(crate) ways: Vec<Way>,
-    pub(crate) log: Vec<(Seq, Vec<u8>, Option<(u64, Vec<u8>)>)>,
+    pub(crate) log: Vec<Appended>,
     durable: usize,
     destroyed: BTreeSet<u64>,
     pub(crate) store: Store,
