@@ -21,12 +21,15 @@ struct Cli {
 enum Command {
     /// Install what tests need and run all that must hold on every change.
     Test,
-    /// Run the long things: 10,000 seeds, long properties.
+    /// Run the long things: 10,000 seeds, long properties, rings, kills and outages at full size.
     Soak,
     /// All of CI: format, lints, docs, tests.
     Ci,
-    /// Measure: the log's throughput, the engine's steps.
-    Bench,
+    /// Measure speed and cost over real servers, each figure beside its control; and the log's throughput.
+    Bench {
+        /// Parts of the names of what to measure, such as `"IRC to XMPP"`, `fan-out`, `tubes` or `outage`.
+        only: Vec<String>,
+    },
     /// Run seeds of the fault simulator; a failing one is shrunk to a short story.
     Faults {
         /// How many seeds.
@@ -54,7 +57,7 @@ fn main() -> ExitCode {
         Command::Test => steps::test(),
         Command::Soak => steps::soak(),
         Command::Ci => steps::ci(),
-        Command::Bench => steps::bench(),
+        Command::Bench { only } => steps::bench(&only),
         Command::Faults { seeds, seed } => steps::faults(seeds, seed),
         Command::NewConnector { name } => new_connector::run(&name),
         Command::Docs { check } => steps::docs(check),

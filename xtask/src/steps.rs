@@ -33,6 +33,12 @@ pub(crate) fn soak() -> anyhow::Result<()> {
         let packages =
             ["test", "--release", "-p", "sameroom-markup", "-p", "sameroom-log", "-p", "simulator-irc"];
         run("cargo", &packages, &variables)
+    })?;
+    // One after the other: each of them is meant to have the machine for itself.
+    timed("rings, kills and outages at full size", || {
+        let tests = ["ring::", "kills::", "outages::", "--test-threads", "1"];
+        let arguments = [&["test", "--release", "-p", "sameroom", "--test", "it", "--"][..], &tests].concat();
+        run("cargo", &arguments, &[&variables[..], &[("SAMEROOM_SCALE", "full")]].concat())
     })
 }
 
@@ -49,9 +55,19 @@ pub(crate) fn ci() -> anyhow::Result<()> {
     test()
 }
 
-/// Figures that another machine can repeat as ratios.
-pub(crate) fn bench() -> anyhow::Result<()> {
-    run("cargo", &["run", "--release", "-p", "sameroom-log", "--example", "throughput"], &[])
+/// Figures that another machine can repeat as ratios: the table on the terminal, the figures in
+/// `target/bench.json`. `only` are parts of the names of what to measure; none stands for all.
+pub(crate) fn bench(only: &[String]) -> anyhow::Result<()> {
+    timed("what the servers need", install)?;
+    let json = crate::tools::root().join("target/bench.json");
+    let json = json.to_string_lossy();
+    let mut arguments = vec!["bench", "-p", "sameroom", "--bench", "figures", "--"];
+    arguments.extend(only.iter().map(String::as_str));
+    run("cargo", &arguments, &[("SAMEROOM_BENCH_JSON", &json)])?;
+    if only.is_empty() {
+        run("cargo", &["run", "--release", "-p", "sameroom-log", "--example", "throughput"], &[])?;
+    }
+    Ok(())
 }
 
 /// Seeds of the fault simulator.

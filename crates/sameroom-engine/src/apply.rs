@@ -139,12 +139,8 @@ impl Engine {
         }
     }
 
+    /// A delivery that waits, or is parked: what was under way with it still comes to its end.
     pub(crate) fn delivery_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
-        self.lanes.get_mut(&id.room)?.items.get_mut(&id.event)
-    }
-
-    /// A delivery that waits or is parked.
-    pub(crate) fn any_delivery_mut(&mut self, id: DeliveryId) -> Option<&mut Delivery> {
         let lane = self.lanes.get_mut(&id.room)?;
         match lane.items.get_mut(&id.event) {
             Some(item) => Some(item),

@@ -130,8 +130,9 @@ impl Lane {
         delivery.late = true;
         delivery.plain = false;
         if let Some(attempt) = delivery.attempt.as_mut().filter(|attempt| attempt.has_begun()) {
-            for part in attempt.parts.iter_mut().filter(|part| !matches!(part, Part::Done(_))) {
-                *part = Part::Todo;
+            // What was under way beside the part that was refused may have arrived.
+            for part in attempt.parts.iter_mut().filter(|part| !matches!(part, Part::Done(_) | Part::Todo)) {
+                *part = Part::Unsure { not_before: Duration::ZERO };
             }
             attempt.outdated = false;
             for (other, _) in attempt.shares.clone() {
@@ -140,7 +141,8 @@ impl Lane {
                 }
             }
         } else {
-            delivery.attempt = None;
+            let attempt = delivery.attempt.take();
+            delivery.suspect |= attempt.is_some_and(|attempt| !attempt.is_untried());
         }
         self.items.insert(event, delivery);
     }

@@ -13,6 +13,10 @@ use crate::record::{End, EventBody, Record};
 /// How long a reference may wait for a send into its room to be confirmed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long a reaction that was read back after a start waits for its message to be read back elsewhere, and how
+/// long after the start.
+const CATCH_UP: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+
 /// What is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wanted {
@@ -98,11 +102,11 @@ impl Engine {
         }
         if let Some(message) = self.messages.find(space, &native) {
             self.resolve(seq, message, wanted);
-        } else if self.has_unfinished_sends(room) {
+        } else if let Some(patience) = self.patience_for(room, seq) {
             self.awaiting.insert((room, seq, wanted), Sought { space, native });
-            self.set_reference(seq, wanted, Reference::Awaited { until: self.now.mono + PATIENCE });
+            self.set_reference(seq, wanted, Reference::Awaited { until: self.now.mono + patience });
             for target in self.events.get(&seq).map(|event| event.meta.targets.clone()).unwrap_or_default() {
-                self.wake(PATIENCE, Timer::Lane(target));
+                self.wake(patience, Timer::Lane(target));
             }
         } else {
             self.give_up_reference(seq, wanted);
@@ -119,11 +123,25 @@ impl Engine {
             if let Some(message) = self.messages.find(sought.space, &sought.native) {
                 self.awaiting.remove(&(room, seq, wanted));
                 self.resolve(seq, message, wanted);
-            } else if !self.has_unfinished_sends(room) {
+            } else if self.patience_for(room, seq).is_none() {
                 self.awaiting.remove(&(room, seq, wanted));
                 self.give_up_reference(seq, wanted);
             }
         }
+    }
+
+    /// How long it is worth waiting for an unknown id to become known, if at all.
+    fn patience_for(&self, room: RoomId, seq: Seq) -> Option<Duration> {
+        if self.has_unfinished_sends(room) {
+            return Some(PATIENCE);
+        }
+        // A power loss may have taken the record of a copy that stands; it is found again when the original's room
+        // has been read back.
+        let event = self.events.get(&seq)?;
+        let is_read_back =
+            matches!(event.body.as_deref(), Some(EventBody::Inbound(inbound)) if inbound.history);
+        let is_early = self.now.mono.saturating_sub(self.started.mono) < CATCH_UP.1;
+        (event.meta.kind == DeliveryKind::React && is_read_back && is_early).then_some(CATCH_UP.0)
     }
 
     fn has_unfinished_sends(&self, room: RoomId) -> bool {

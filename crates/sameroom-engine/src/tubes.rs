@@ -1,10 +1,10 @@
 //! Tubes made, changed and removed: from the file, by commands, by the operator, by portals.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use sameroom_types::ids::{RoomId, RoomSpec, TubeId};
-use sameroom_types::policy::{Outside, TubeSpec};
+use sameroom_types::policy::Outside;
 use sameroom_types::room::{Direction, MadeBy, Tube, TubeState};
 use sameroom_types::rows::DeliveryKind;
 
@@ -29,12 +29,14 @@ impl Engine {
         let wanted = self.config.tubes.clone();
         let at = self.now.wall;
         let accounts: BTreeSet<_> = self.config.accounts.iter().map(|account| account.id.clone()).collect();
+        let declared: BTreeSet<Ends<'_>> =
+            wanted.iter().map(|spec| (&spec.a, &spec.b, spec.direction)).collect();
         let gone: Vec<TubeId> = self
             .network
             .tubes()
             .filter(|entry| entry.removed.is_none())
             .filter(|entry| match entry.tube.made_by {
-                MadeBy::File { .. } => !wanted.iter().any(|spec| is_same(spec, &entry.tube)),
+                MadeBy::File { .. } => !declared.contains(&ends_of(&entry.tube)),
                 _ => !accounts.contains(&entry.tube.a.account) || !accounts.contains(&entry.tube.b.account),
             })
             .map(|entry| entry.tube.id)
@@ -43,24 +45,31 @@ impl Engine {
             self.remove_tube(tube);
             self.audit("file", &format!("removed tube {tube}"));
         }
-        for spec in wanted {
-            let known = self
-                .network
-                .tubes()
-                .find(|entry| is_same(&spec, &entry.tube) && entry.removed.is_none())
-                .map(|entry| (entry.tube.id, entry.failed.is_some()));
-            match known {
-                // A restart is somebody asking again; a kick still keeps the account out until it is invited,
-                // which the session reports anew.
-                Some((tube, true)) => {
-                    self.note(Record::TubeChanged { tube, change: TubeChange::Resumed, at });
-                }
+        let present: BTreeMap<Ends<'_>, (TubeId, bool)> = self
+            .network
+            .tubes()
+            .filter(|entry| entry.removed.is_none())
+            .map(|entry| (ends_of(&entry.tube), (entry.tube.id, entry.failed.is_some())))
+            .collect();
+        let (mut failed, mut missing) = (Vec::new(), Vec::new());
+        let mut seen = BTreeSet::new();
+        for spec in &wanted {
+            let ends = (&spec.a, &spec.b, spec.direction);
+            match present.get(&ends) {
+                Some((tube, true)) => failed.push(*tube),
                 Some(_) => {}
-                None => {
-                    let made_by = MadeBy::File { line: spec.line };
-                    self.add_tube(spec.a, spec.b, spec.direction, made_by);
-                }
+                None if seen.insert(ends) => missing.push(spec.clone()),
+                None => {}
             }
+        }
+        // A restart is somebody asking again; a kick still keeps the account out until it is invited,
+        // which the session reports anew.
+        for tube in failed {
+            self.note(Record::TubeChanged { tube, change: TubeChange::Resumed, at });
+        }
+        for spec in missing {
+            let made_by = MadeBy::File { line: spec.line };
+            self.add_tube(spec.a, spec.b, spec.direction, made_by);
         }
     }
 
@@ -197,6 +206,9 @@ impl Engine {
     }
 }
 
-fn is_same(spec: &TubeSpec, tube: &Tube) -> bool {
-    spec.a == tube.a && spec.b == tube.b && spec.direction == tube.direction
+/// What makes a declared tube the same as before: where it ends, and which way it carries.
+type Ends<'a> = (&'a RoomSpec, &'a RoomSpec, Direction);
+
+fn ends_of(tube: &Tube) -> Ends<'_> {
+    (&tube.a, &tube.b, tube.direction)
 }

@@ -223,9 +223,7 @@ fn change_room(connection: &Connection, change: RoomChange) -> rusqlite::Result<
         ),
     };
     for statement in statements {
-        connection
-            .prepare_cached(statement)?
-            .execute(params![room.0.cast_signed(), into.0.cast_signed()])?;
+        connection.prepare_cached(statement)?.execute(params![room.0.cast_signed(), into.0.cast_signed()])?;
     }
     Ok(())
 }

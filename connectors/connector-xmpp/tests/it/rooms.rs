@@ -234,7 +234,14 @@ async fn files_go_out_after_their_caption_and_come_in() {
         spool: Some(id),
     };
     let caption = Rendered { text: "[Bob] shares".into(), styled: false };
-    let action = Action::File(OutboundFile { file, more: Vec::new(), author: None, caption, reply: None, thread: None });
+    let action = Action::File(OutboundFile {
+        file,
+        more: Vec::new(),
+        author: None,
+        caption,
+        reply: None,
+        thread: None,
+    });
     let first = rig.submit(&room.id, action).await.expect("submitted");
     let second = rig.submit_text(&room.id, "after the file").await.expect("submitted");
     for delivery in [first, second] {

@@ -255,8 +255,14 @@ async fn what_is_not_declared_is_refused(stage: &mut dyn Stage) -> Result<bool, 
             spool: Some(SpoolId::new("none")),
         };
         let caption = Rendered::default();
-        let file =
-            sameroom_types::action::OutboundFile { file, more: Vec::new(), author: None, caption, reply: None, thread: None };
+        let file = sameroom_types::action::OutboundFile {
+            file,
+            more: Vec::new(),
+            author: None,
+            caption,
+            reply: None,
+            thread: None,
+        };
         actions.push(Action::File(file));
     }
     let any = !actions.is_empty();

@@ -23,7 +23,7 @@ impl Engine {
             self.apply_images(&meta, done.len());
         }
         for (event, _) in &meta.shares {
-            if let Some(item) = self.any_delivery_mut(DeliveryId { event: *event, room: id.room }) {
+            if let Some(item) = self.delivery_mut(DeliveryId { event: *event, room: id.room }) {
                 item.within = Some(id.event);
             }
         }
@@ -31,7 +31,7 @@ impl Engine {
             .iter()
             .map(|done| if *done { Part::Done(None) } else { Part::Unsure { not_before: self.now.mono } })
             .collect();
-        if let Some(item) = self.any_delivery_mut(id) {
+        if let Some(item) = self.delivery_mut(id) {
             let AttemptMeta { account, files, placed, as_of, makes, shares, opens, .. } = meta;
             item.attempt = Some(Attempt {
                 account,

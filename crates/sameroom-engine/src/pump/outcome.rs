@@ -161,7 +161,10 @@ impl Engine {
             return;
         }
         match refusal.kind {
-            RefusalKind::Message => self.park(delivery, ParkReason::Refused { code: refusal.code }),
+            RefusalKind::Message => {
+                self.set_part(delivery, part, Part::Todo);
+                self.park(delivery, ParkReason::Refused { code: refusal.code });
+            }
             RefusalKind::Unsupported => {
                 self.note(Record::Ended { delivery, end: End::Skipped(SkipReason::NoForm), at });
             }

@@ -31,6 +31,8 @@ impl Platform {
     /// A send reaches the platform.
     pub(crate) fn take(&mut self, request: &SendRequest) -> Outcome {
         match &request.action {
+            // No room of the model has threads that must be made.
+            Action::Thread(_) => done(0),
             Action::Post(post) => {
                 let reply = post.reply.as_ref().map(id_of);
                 self.take_new(request, Entry { text: post.text.text.clone(), reply, ..Entry::default() })
@@ -76,7 +78,6 @@ impl Platform {
                 }
                 done(id)
             }
-            Action::Thread(_) => done(0),
         }
     }
 

@@ -39,7 +39,7 @@ pub(super) fn draw(seed: u64) -> Scenario {
         moderation: rng.one_in(4),
         tubes: rng.one_in(6),
         kicks: rng.one_in(12),
-        refusals: rng.one_in(4) && false,
+        refusals: rng.one_in(4),
         crashes: !rng.one_in(6),
         power: rng.one_in(6),
         backup: false,
