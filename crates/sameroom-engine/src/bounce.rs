@@ -31,7 +31,7 @@ type Relayed = (Duration, String, [u8; 16], usize);
 /// What was relayed lately, and who bounced it.
 #[derive(Debug, Default)]
 pub(crate) struct Bounces {
-    /// By the room into which it was relayed.
+    /// By the room into which it was relayed, or in which it was said.
     relayed: BTreeMap<RoomId, VecDeque<Relayed>>,
     seen: BTreeMap<(RoomId, RemoteUserId), (Duration, u32)>,
 }
@@ -51,7 +51,8 @@ impl Engine {
         let Some(line) = last_line(text) else { return };
         let digest = self.digest_bytes(line.as_bytes());
         let mono = self.now.mono;
-        for target in &meta.targets {
+        // A bridge between the same two rooms brings it back to where it was said, too.
+        for target in meta.targets.iter().chain([&meta.room]) {
             let ring = self.bounces.relayed.entry(*target).or_default();
             ring.push_back((mono, author.to_owned(), digest, line.len()));
             if ring.len() > KEEP {

@@ -1,11 +1,12 @@
 //! Two numbers turn out to be one room: maps, lanes and tubes join, and one copy is sent.
 
+use std::collections::BTreeSet;
 use std::collections::btree_map::Entry;
 
-use sameroom_types::ids::{RoomId, Seq};
-use sameroom_types::rows::{DeliveryKind, RoomChange, Row};
+use sameroom_types::ids::{DeliveryId, RoomId, Seq};
+use sameroom_types::rows::{DeliveryKind, DeliveryRow, DeliveryState, RoomChange, Row, SkipReason};
 
-use crate::engine::Engine;
+use crate::engine::{Engine, OpenEvent};
 use crate::lane::Attempt;
 
 impl Engine {
@@ -13,6 +14,10 @@ impl Engine {
         self.network.merge(from, into);
         self.messages.merge_rooms(from, into);
         self.threads.merge_rooms(from, into);
+        let was_for =
+            |event: &OpenEvent| event.meta.targets.contains(&from) && event.meta.targets.contains(&into);
+        let for_both: BTreeSet<Seq> =
+            self.events.iter().filter(|(_, event)| was_for(event)).map(|(seq, _)| *seq).collect();
         for event in self.events.values_mut() {
             if event.meta.room == from {
                 event.meta.room = into;
@@ -25,10 +30,10 @@ impl Engine {
             event.meta.targets.sort_unstable();
             event.meta.targets.dedup();
         }
-        let mut gone = self.join_lanes(from, into);
+        let mut gone = self.join_lanes(from, into, &for_both);
         gone.extend(self.drop_own(into));
         for event in gone {
-            self.count_down(seq, event);
+            self.end_surplus(seq, DeliveryId { event, room: into });
         }
         for portal in self.portals.values_mut().filter(|portal| portal.room == from) {
             portal.room = into;
@@ -37,8 +42,32 @@ impl Engine {
         self.store(seq, vec![Row::Room(RoomChange::Merged { from, into })]);
     }
 
+    /// Ends a delivery that the room does not need any more, now that it is one.
+    fn end_surplus(&mut self, seq: Seq, delivery: DeliveryId) {
+        let still_there =
+            self.lanes.get(&delivery.room).is_some_and(|lane| lane.delivery(delivery.event).is_some());
+        if let Some(open) = self.events.get(&delivery.event)
+            && open.meta.kind != DeliveryKind::Notice
+            && !still_there
+        {
+            let row = DeliveryRow {
+                delivery,
+                message: self.message_of(delivery.event, &open.meta),
+                what: open.meta.kind,
+                state: DeliveryState::Skipped { why: SkipReason::NoChange },
+                attempts: 0,
+                repeats: 0,
+                shown: false,
+                accepted: open.meta.at,
+                at: self.now.wall,
+            };
+            self.store(seq, vec![Row::Delivery(row)]);
+        }
+        self.count_down(seq, delivery.event);
+    }
+
     /// Moves what waits under one number behind the other. Returns the events that had both as targets.
-    fn join_lanes(&mut self, from: RoomId, into: RoomId) -> Vec<Seq> {
+    fn join_lanes(&mut self, from: RoomId, into: RoomId, for_both: &BTreeSet<Seq>) -> Vec<Seq> {
         let Some(lane) = self.lanes.remove(&from) else { return Vec::new() };
         let mut gone = Vec::new();
         let target = self.lanes.entry(into).or_default();
@@ -47,7 +76,13 @@ impl Engine {
             for request in parts.into_iter().flatten() {
                 request.delivery.room = into;
             }
+            if target.parked.contains_key(&event) {
+                gone.push(event);
+                continue;
+            }
             match target.items.entry(event) {
+                // The number that stays has got it already.
+                Entry::Vacant(_) if for_both.contains(&event) => gone.push(event),
                 Entry::Vacant(entry) => {
                     entry.insert(item);
                 }

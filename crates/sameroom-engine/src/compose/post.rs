@@ -71,14 +71,20 @@ impl Engine {
             Ok(others) => others,
             Err(until) => return Prepared::Wait(Some(until)),
         };
-        let (reply, quoted) = match self.answer_of(id, target, message) {
-            Answered::Wait(until) => return Prepared::Wait(until),
-            Answered::By { reply, quoted } => (reply, quoted),
-        };
-        let place = match self.place_in(id, target) {
+        let (thread, lead, root) = match self.place_in(id, target) {
             Place::Wait(until) => return Prepared::Wait(until),
             Place::Open(made) => return Prepared::Ready(made),
-            Place::At { thread, lead } => (thread, lead),
+            Place::At { thread, lead } => (thread, lead, None),
+            Place::Answer(root) => (None, None, Some(root)),
+        };
+        // Where there are no threads, a post in one answers its root, unless it answers something else.
+        let answered = match root.filter(|_| message.reply.is_none()) {
+            Some(root) => self.answer_to(id, target, root, None),
+            None => self.answer_of(id, target, message),
+        };
+        let (reply, quoted) = match answered {
+            Answered::Wait(until) => return Prepared::Wait(until),
+            Answered::By { reply, quoted } => (reply, quoted),
         };
         let mut pieces = vec![Piece { event: id.event, content }];
         for event in others {
@@ -119,7 +125,6 @@ impl Engine {
                 forms.push((piece.event, form));
             }
         }
-        let (thread, lead) = place;
         if let Some((who, excerpt)) = quoted {
             text = with_quote(target, text, who.as_deref(), &excerpt);
         } else if let Some(lead) = lead {

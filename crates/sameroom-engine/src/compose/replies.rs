@@ -81,6 +81,9 @@ impl Engine {
 pub(crate) fn with_quote(target: &Target, text: Text, who: Option<&str>, excerpt: &str) -> Text {
     let start = first_line(&Text::plain(excerpt), 60);
     let who = who.map(sameroom_name);
+    if who.is_none() && start.is_empty() {
+        return text;
+    }
     if target.can.text.multiline {
         let mut line = Vec::new();
         if let Some(who) = who {
@@ -97,7 +100,7 @@ pub(crate) fn with_quote(target: &Target, text: Text, who: Option<&str>, excerpt
         (Some(who), false) => format!("(re {who}: “{start}”) "),
         (Some(who), true) => format!("(re {who}) "),
         (None, false) => format!("(re “{start}”) "),
-        (None, true) => return text,
+        (None, true) => String::new(),
     };
     prepend(&[Inline::Text(lead)], text)
 }

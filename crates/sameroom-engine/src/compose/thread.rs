@@ -6,7 +6,7 @@ use sameroom_markup::first_line;
 use sameroom_types::action::{Action, ThreadAction};
 use sameroom_types::capabilities::Threads;
 use sameroom_types::event::{RoomEvent, ThreadEvent};
-use sameroom_types::ids::{DeliveryId, NativeIds, RemoteThreadId, Seq, ThreadId};
+use sameroom_types::ids::{DeliveryId, MessageId, NativeIds, RemoteThreadId, Seq, ThreadId};
 use sameroom_types::rows::{DeliveryKind, SkipReason};
 use sameroom_types::text::Text;
 
@@ -24,6 +24,8 @@ pub(crate) enum Place {
     Open(Box<Made>),
     /// Into this thread, or into the room itself with words that say where it belongs.
     At { thread: Option<RemoteThreadId>, lead: Option<String> },
+    /// Into the room itself, as an answer to the root of its thread.
+    Answer(MessageId),
 }
 
 impl Engine {
@@ -40,7 +42,10 @@ impl Engine {
             Some(Reference::None | Reference::Unknown) | None => return room_itself,
         };
         let Some(thread) = self.threads.get(known).cloned() else { return room_itself };
-        let fallback = Place::At { thread: None, lead: Some(format!("({}) ", self.title(&thread))) };
+        let fallback = match (&thread.name, thread.root) {
+            (None, Some(root)) => Place::Answer(root),
+            _ => Place::At { thread: None, lead: Some(format!("({}) ", self.title(&thread))) },
+        };
         match thread.places.get(&id.room) {
             Some(Some(native)) => return Place::At { thread: Some(native.clone()), lead: None },
             Some(None) => return fallback,

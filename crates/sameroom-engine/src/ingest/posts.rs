@@ -1,6 +1,7 @@
 //! Messages on their way in.
 
 use sameroom_markup::{is_blank, plain_text, sanitise};
+use sameroom_types::capabilities::{Capabilities, Reactions};
 use sameroom_types::event::{ContentKind, Edit, Inbound, Post, RoomEvent};
 use sameroom_types::ids::{AccountId, DeliveryId, Mark, MessageId, NativeIds, RealmId, RoomId};
 use sameroom_types::policy::{DeletePolicy, EditPolicy, Relay};
@@ -177,9 +178,7 @@ impl Engine {
             let policy = self.policy(*room);
             policy.room.edits == EditPolicy::Append
                 || policy.room.deletes == DeletePolicy::Mark
-                || self
-                    .capabilities(*room)
-                    .is_none_or(|can| !can.edit.is_full() || !can.replies.is_full() || !can.delete.is_full())
+                || self.capabilities(*room).is_none_or(needs_words)
         });
         if !wanted {
             return;
@@ -233,4 +232,13 @@ impl Engine {
             Some(_) => self.part_done(delivery, part, Some(ids.clone()), true),
         }
     }
+}
+
+/// Whether a change of a message may have to be told in words, so that what it said must be known.
+fn needs_words(can: &Capabilities) -> bool {
+    !can.edit.is_full()
+        || can.edit_window.is_some()
+        || !can.replies.is_full()
+        || !can.delete.is_full()
+        || can.reactions == Reactions::None
 }

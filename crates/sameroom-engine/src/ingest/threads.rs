@@ -122,7 +122,11 @@ impl Engine {
                 let Some(message) = self.find(account, room, message) else { return };
                 let to = to.as_ref().map(|native| match self.threads.find(room, native) {
                     Some(known) => known,
-                    None => self.make_thread(room, native.clone(), None, Some(native.as_str().to_owned())),
+                    // What is moved first is what the others belong to.
+                    None => {
+                        let name = Some(native.as_str().to_owned());
+                        self.make_thread(room, native.clone(), Some(message), name)
+                    }
                 });
                 (to, Some(message))
             }

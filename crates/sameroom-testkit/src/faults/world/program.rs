@@ -186,11 +186,10 @@ impl World {
         match flushed {
             Ok(seq) => {
                 let durable = Seq(seq.0);
-                while self.rows.front().is_some_and(|(at, _)| *at <= durable) {
-                    if let Some((seq, rows)) = self.rows.pop_front() {
-                        self.store.apply(&[(seq, rows)]).expect("memory");
-                    }
-                }
+                // Rows of one record go in together: what the store remembers is their place.
+                let ready = self.rows.partition_point(|(at, _)| *at <= durable);
+                let batch: Vec<_> = self.rows.drain(..ready).collect();
+                self.store.apply(&batch).expect("memory");
                 self.step(Input::Durable(durable), None);
                 let stored = self.store.applied().expect("memory");
                 self.step(Input::Stored(stored), None);
